@@ -1,0 +1,1 @@
+"""How an order leaves: brokers behind one interface, always guarded."""

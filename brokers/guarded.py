@@ -1,0 +1,411 @@
+"""The guard: the one place an order leaves from, and everything that must hold before it does."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Self
+
+from otonom_trader.brokers.account_book import AccountBook
+from otonom_trader.brokers.base import PositionRow, Venue
+from otonom_trader.brokers.paper import PaperBroker, SimulatedAccount
+from otonom_trader.brokers.plan import Plan, flat_market, proposal_of, reservation_of
+from otonom_trader.domain.account import AccountKey, Balance
+from otonom_trader.domain.amount import ZERO, Number, positive
+from otonom_trader.domain.clock import SystemClock
+from otonom_trader.domain.compare import compare, paper_outcome, with_paper
+from otonom_trader.domain.decision import Decision, Direction
+from otonom_trader.domain.errors import JournalError, PaperOnly, TradingHalted, VenueError
+from otonom_trader.domain.execution import (
+    Outcome,
+    PaperStatus,
+    SimulatedFill,
+    Stage,
+    TradeExecutionLog,
+)
+from otonom_trader.domain.ids import client_order_id
+from otonom_trader.domain.intent import Claim, Entry, Intent, LedgerChange
+from otonom_trader.domain.ledger import Payment
+from otonom_trader.domain.mode import Mode
+from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
+from otonom_trader.domain.ports import Clock, IntentLog, KillGate
+from otonom_trader.domain.verdict import Verdict
+from otonom_trader.risk.limits import RiskGuardrails
+from otonom_trader.risk.pipeline import denial, judge, rejection_message
+
+NEEDS_JOURNAL = (
+    "live orders need the journal: run the daemon (otonom-trader run), or give intents= to "
+    "create_broker or GuardedBroker"
+)
+DEFAULT_TAKER_FEE_PCT = Decimal("0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of a plan: the broker's answer and the execution row."""
+
+    result: OrderResult
+    execution: TradeExecutionLog
+
+
+class GuardedBroker:
+    """A broker behind the guardrails.
+
+    `carry_out` is steps 5 to 8 of a decision's way, and no other code sends an order: judge and
+    record under the account's lock, then the kill gate and the bytes, then book the outcome.
+    `intents` may be left out in off and shadow only. `paper` is the paper leg, `shadow` the account
+    that shadow orders are judged on; without it that is the venue's own.
+    Source: the guide, "Risk Guardrails"; design.md, "One decision's way".
+    """
+
+    def __init__(
+        self,
+        underlying_broker: Venue,
+        guardrails: RiskGuardrails,
+        *,
+        intents: IntentLog | None = None,
+        gate: KillGate | None = None,
+        clock: Clock | None = None,
+        account_currency: str = "USDT",
+        paper: PaperBroker | None = None,
+        shadow: SimulatedAccount | None = None,
+        taker_fee_pct: Decimal = DEFAULT_TAKER_FEE_PCT,
+    ) -> None:
+        self.venue = underlying_broker
+        self.guardrails = guardrails
+        self.mode = underlying_broker.mode
+        self.paper = paper
+        simulated = paper.account if self.mode is Mode.OFF and paper else shadow
+        self.account = AccountBook(account_currency, simulated)
+        self._shadow = shadow
+        self._intents = intents
+        self._gate = gate
+        self._clock = clock or SystemClock()
+        self._taker_fee_pct = taker_fee_pct
+        self._lock = asyncio.Lock()
+        self._rows: dict[str, TradeExecutionLog] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the venue's connections."""
+        await self.venue.aclose()
+
+    async def place_order(
+        self,
+        req: OrderRequest,
+        current_price: Number | None = None,
+        current_equity: Number | None = None,
+    ) -> OrderResult:
+        """Judge `req` and place it; the answer is one of the four states and never an exception.
+
+        `current_price` (quote per base) and `current_equity` (account currency) stand in where none
+        is read here; in live they only tighten. Raises ``ValueError`` for wrong arguments only.
+        """
+        price = None if current_price is None else positive(current_price, "current_price")
+        equity = None if current_equity is None else positive(current_equity, "current_equity")
+        if self.mode is Mode.LIVE and self._intents is None:
+            return _unsent(req, f"Not sent: {NEEDS_JOURNAL}", "no_journal")
+        try:
+            plan = await self._plan(req, price)
+            return (await self.carry_out(plan, equity)).result
+        except (VenueError, JournalError) as failure:
+            return _unsent(req, f"Not sent: {failure}", "not_sent")
+
+    async def carry_out(self, plan: Plan, current_equity: Decimal | None = None) -> Carried:
+        """Judge, record and send one order, and book what came of it.
+
+        Returns the broker's answer with the execution row. Raises `JournalError` when something
+        could not be written: before the order left, or after it, when its intent stays on record.
+        """
+        await self._freshen(plan)
+        account = await self.venue.get_account_key()
+        arrived_ns = self._clock.monotonic_ns()
+        async with self._lock:
+            prepared = await self._judge_and_record(plan, account, current_equity, arrived_ns)
+        if isinstance(prepared, Carried):
+            return prepared
+        intent, stages = prepared
+        result = await self.venue.place_order(intent.order)
+        stages[Stage.DECISION_TO_ACK] = self._clock.monotonic_ns() - plan.started_ns
+        return await self.settle(intent, result, stages)
+
+    async def settle(
+        self, intent: Intent, result: OrderResult, stages_ns: Mapping[str, int] | None = None
+    ) -> Carried:
+        """Book what is known of an order: at its acknowledgement, and as more is learnt."""
+        async with self._lock:
+            result, change = self._expected_fill(intent, result)
+            before = self._rows.get(intent.client_order_id)
+            now = self._clock.now()
+            row = compare(intent, result, self.mode, now, stages_ns=stages_ns, before=before)
+            if self._intents is not None:
+                await self._intents.settle(intent, result, row, change)
+            self._book(intent, result, row, change)
+        return Carried(result, row)
+
+    def adopt(self, intent: Intent, row: TradeExecutionLog | None) -> None:
+        """Take up an order of an earlier run that is not settled: it counts at its worst again."""
+        self.account.reserve(intent.client_order_id, intent.reservation)
+        if row is not None:
+            self._rows[intent.client_order_id] = row
+
+    async def refresh(self) -> None:
+        """Read the account and the marks of what it holds; raises `VenueError` when unreadable."""
+        now_ns = self._clock.monotonic_ns()
+        wanted = self.account.symbols_to_mark()
+        if wanted:
+            self.account.update_marks(await self.venue.get_marks(wanted), now_ns)
+        if self._reads_account:
+            self.account.update_account(await self.venue.get_account())
+
+    async def cancel_order(self, order_id: str, symbol: str | None = None) -> OrderResult:
+        """Cancel a working order; never judged, never gated."""
+        return await self.venue.cancel_order(order_id, symbol)
+
+    async def get_open_orders(self) -> list[OrderResult]:
+        """Return all working orders of the account."""
+        return await self.venue.get_open_orders()
+
+    async def get_positions(self) -> list[PositionRow]:
+        """Return what is held."""
+        return await self.venue.get_positions()
+
+    async def get_account_balance(self) -> dict[str, Balance]:
+        """Return all balances by asset."""
+        return await self.venue.get_account_balance()
+
+    @property
+    def _reads_account(self) -> bool:
+        return self.mode is not Mode.OFF and self._shadow is None
+
+    async def _plan(self, req: OrderRequest, price: Decimal | None) -> Plan:
+        """Make a plan of an order placed by hand: a decision of its own."""
+        started_ns, now = self._clock.monotonic_ns(), self._clock.now()
+        if price is None and req.limit_price is None:
+            price = req.price
+        instrument = await self.venue.get_instrument(req.symbol)
+        try:
+            market = await self.venue.get_market(req.symbol)
+        except VenueError:
+            if price is None or self.mode is Mode.LIVE:
+                raise
+            market = flat_market(instrument.symbol, price, now, started_ns)
+        decision = Decision(
+            id=req.client_order_id or f"{now.isoformat()}#{started_ns}",
+            symbol=instrument.symbol.canonical,
+            direction=Direction(req.side),
+            qty=req.qty,
+            price=req.limit_price,
+            created_at=now,
+        )
+        order = req
+        if order.client_order_id is None:
+            key = await self.venue.get_account_key()
+            order = replace(req, client_order_id=client_order_id(key, decision.key))
+        return Plan(
+            claim=Claim(decision, now),
+            order=order,
+            instrument=instrument,
+            market=market,
+            requested_qty=req.qty,
+            started_ns=started_ns,
+            current_price=price if self.mode is Mode.LIVE else None,
+        )
+
+    async def _freshen(self, plan: Plan) -> None:
+        """Read account and marks where judging would otherwise see them missing or stale."""
+        self.account.trade(plan.instrument)
+        if plan.market is not None and (mark := plan.market.mark) is not None:
+            self.account.update_marks({plan.symbol: mark}, plan.market.taken_ns)
+        limits, now_ns = self.guardrails, self._clock.monotonic_ns()
+        exposure = self.account.exposure(now_ns, limits.max_account_age_seconds)
+        age = exposure.age_seconds
+        stale = age is None or age > limits.max_account_age_seconds or exposure.equity is None
+        if stale or self.account.rate(plan.symbol.quote) is None:
+            try:
+                await self.refresh()
+            except VenueError:
+                return  # judged on what is known: missing data denies
+
+    async def _judge_and_record(
+        self, plan: Plan, account: AccountKey, current_equity: Decimal | None, arrived_ns: int
+    ) -> Carried | tuple[Intent, dict[str, int]]:
+        stages = {Stage.QUEUE.value: self._clock.monotonic_ns() - arrived_ns}
+        began_ns = self._clock.monotonic_ns()
+        halted, paper_only = self._halted()
+        verdicts, equity = self._judge(plan, current_equity, halted)
+        stages[Stage.JUDGE.value] = self._clock.monotonic_ns() - began_ns
+        denied = denial(verdicts)
+        paper, change = self._paper_leg(plan, denied)
+        entry = Entry(plan.claim, verdicts, plan.market, equity, paper=change)
+        if denied is not None or paper_only or self.mode is Mode.OFF:
+            return await self._record_unsent(plan, entry, denied, paper, stages)
+        intent = Intent(
+            client_order_id=plan.order.client_order_id or "",
+            account=account,
+            decision=plan.claim.key,
+            order=plan.order,
+            symbol=plan.symbol,
+            reservation=reservation_of(plan, self.guardrails.price_collar_pct, self._taker_fee_pct),
+            paper=paper,
+            requested_qty=plan.requested_qty,
+            recorded_at=self._clock.now(),
+        )
+        began_ns = self._clock.monotonic_ns()
+        await self._write(replace(entry, intent=intent))
+        stages[Stage.INTENT.value] = self._clock.monotonic_ns() - began_ns
+        self.account.reserve(intent.client_order_id, intent.reservation)
+        return intent, stages
+
+    def _judge(
+        self, plan: Plan, current_equity: Decimal | None, halted: str | None
+    ) -> tuple[tuple[Verdict, ...], Decimal | None]:
+        limits, now_ns = self.guardrails, self._clock.monotonic_ns()
+        exposure = self.account.exposure(now_ns, limits.max_account_age_seconds)
+        if self.mode is Mode.LIVE:
+            if exposure.equity is not None and current_equity is not None:
+                exposure = replace(exposure, equity=min(exposure.equity, current_equity))
+        elif exposure.equity is None and current_equity is not None:
+            exposure = replace(exposure, equity=current_equity, age_seconds=ZERO)
+        proposal = proposal_of(plan, self.account.rate(plan.symbol.quote), now_ns)
+        return judge(proposal, exposure, limits, halted), exposure.equity
+
+    def _halted(self) -> tuple[str | None, bool]:
+        """Return why trading is halted, None when it is not, and whether only paper may go on."""
+        try:
+            if self._gate is not None:
+                self._gate.check()
+        except PaperOnly:
+            return None, True
+        except TradingHalted as halt:
+            return str(halt), False
+        return None, False
+
+    def _paper_leg(
+        self, plan: Plan, denied: Verdict | None
+    ) -> tuple[SimulatedFill | None, LedgerChange | None]:
+        """Fill the paper leg, unless denied; off has no risk checks but the kill switch."""
+        halted = denied is not None and denied.code == "kill_switch"
+        if self.paper is None or plan.market is None or halted:
+            return None, None
+        if denied is not None and self.mode is not Mode.OFF:
+            return None, None
+        return self.paper.simulate(plan.order, plan.market)
+
+    async def _record_unsent(
+        self,
+        plan: Plan,
+        entry: Entry,
+        denied: Verdict | None,
+        paper: SimulatedFill | None,
+        stages: Mapping[str, int],
+    ) -> Carried:
+        """Write down a decision whose way ends here: denied, or with the paper leg alone."""
+        order = plan.order
+        message, code = ("", None)
+        if denied is not None:
+            message, code = rejection_message(denied), denied.code
+        row = TradeExecutionLog(
+            decision_id=plan.claim.key.id,
+            source=plan.claim.key.source,
+            symbol=plan.symbol.canonical,
+            side=order.side,
+            qty=order.qty,
+            requested_qty=plan.requested_qty,
+            outcome=Outcome.DENIED if paper is None else paper_outcome(paper),
+            mode=self.mode,
+            client_order_id=order.client_order_id,
+            broker_message=message,
+            broker_code=code,
+            stages_ns=dict(stages),
+            recorded_at=self._clock.now(),
+        )
+        if paper is None and denied is None:
+            reason = f"mode {self.mode} sends nothing and has no paper leg here"
+            row = replace(row, outcome=Outcome.NOT_SENT, broker_message=reason)
+        row = with_paper(row, paper)
+        await self._write(replace(entry, execution=row))
+        state = OrderState.REJECTED if denied is not None else OrderState.NOT_SENT
+        result = OrderResult(
+            state,
+            symbol=plan.instrument.venue_symbol,
+            side=order.side,
+            client_order_id=order.client_order_id,
+            message=row.broker_message,
+            code=code,
+            qty=order.qty,
+            price=order.price,
+            verdicts=entry.verdicts,
+        )
+        return Carried(result, row)
+
+    async def _write(self, entry: Entry) -> None:
+        """Make `entry` durable, and only then take its paper fill over."""
+        if self._intents is not None:
+            await self._intents.record(entry)
+        if entry.paper is not None and self.paper is not None:
+            self.paper.account.book(entry.paper)
+
+    def _expected_fill(
+        self, intent: Intent, result: OrderResult
+    ) -> tuple[OrderResult, LedgerChange | None]:
+        """Charge shadow's expected fill to the shadow account, or take it back if it cannot pay."""
+        if self._shadow is None or not result.filled_qty:
+            return result, None
+        side, fills = intent.order.side, result.fills
+        fee = sum((fill.fee for fill in fills), ZERO)
+        change = self._shadow.change(
+            Payment.of_fill(intent.symbol, side, result.filled_qty, result.quote_qty, fee)
+        )
+        if change is not None:
+            return result, change
+        return (
+            replace(
+                result,
+                message="the shadow account cannot pay for the expected fill",
+                code=PaperStatus.INSUFFICIENT_BALANCE.value,
+                filled_qty=ZERO,
+                quote_qty=ZERO,
+                fills=(),
+            ),
+            None,
+        )
+
+    def _book(
+        self,
+        intent: Intent,
+        result: OrderResult,
+        row: TradeExecutionLog,
+        change: LedgerChange | None,
+    ) -> None:
+        """Bring memory up to what the journal now says."""
+        id_ = intent.client_order_id
+        if change is not None and self._shadow is not None:
+            self._shadow.book(change)
+        elif self._shadow is None:
+            self.account.book_fills(intent.symbol, intent.order.side, result.fills)
+        if row.terminal:
+            self.account.release(id_)
+            self._rows.pop(id_, None)
+            return
+        left = intent.order.qty - result.filled_qty
+        self.account.reserve(id_, replace(intent.reservation, qty=left))
+        self._rows[id_] = row
+
+
+def _unsent(req: OrderRequest, message: str, code: str) -> OrderResult:
+    return OrderResult(
+        OrderState.NOT_SENT,
+        symbol=req.symbol,
+        side=req.side,
+        client_order_id=req.client_order_id,
+        message=message,
+        code=code,
+        qty=req.qty,
+        price=req.price,
+    )

@@ -1,0 +1,96 @@
+"""An order on its way to be judged, and what follows from it alone."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from otonom_trader.domain.intent import Claim, Reservation
+from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot
+from otonom_trader.domain.order import OrderRequest, OrderType, Side
+from otonom_trader.domain.symbol import Symbol
+from otonom_trader.risk.exposure import Proposal
+
+_NS = 1_000_000_000
+_ENDLESS = Decimal(10) ** 12  # base quantity of a book made up from one price
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An order, the decision it came from, and the one snapshot both legs are priced on.
+
+    `order` carries its client order id. `protected` marks a market decision that goes out as LIMIT
+    IOC: it is judged on the book walk and only reserved at its limit. `current_price` is the
+    caller's own and only makes the price worse. `started_ns` is when the decision was taken up.
+    """
+
+    claim: Claim
+    order: OrderRequest
+    instrument: Instrument
+    market: MarketSnapshot | None
+    requested_qty: Decimal
+    started_ns: int
+    protected: bool = False
+    current_price: Decimal | None = None
+    decision_age_seconds: Decimal | None = None
+
+    @property
+    def symbol(self) -> Symbol:
+        """The pair as the venue lists it."""
+        return self.instrument.symbol
+
+
+def executable_price(plan: Plan) -> Decimal | None:
+    """Return the price the order can execute at, quote per base.
+
+    The limit price, else the book walk, else the best opposite quote; None without any.
+    Source: contract.md, "Formulas" (notional).
+    """
+    order, market = plan.order, plan.market
+    if market is None:
+        return None
+    price = order.limit_price
+    if price is None or plan.protected:
+        walk = market.book.walk(order.side, order.qty, order.limit_price)
+        price = walk.avg_price or market.reference(order.side)
+    if price is not None and plan.current_price is not None:
+        price = max(price, plan.current_price)
+    return price
+
+
+def proposal_of(plan: Plan, rate: Decimal | None, now_ns: int) -> Proposal:
+    """Return what the guardrails judge; `rate` turns the quote asset into the account currency."""
+    market = plan.market
+    mark = market.mark if market else None
+    return Proposal(
+        symbol=plan.symbol,
+        side=plan.order.side,
+        qty=plan.order.qty,
+        price=executable_price(plan),
+        reference=market.reference(plan.order.side) if market else None,
+        mark=None if mark is None or rate is None else mark * rate,
+        rate=rate,
+        price_age_seconds=Decimal(now_ns - market.taken_ns) / _NS if market else None,
+        limit_price=plan.order.limit_price,
+        decision_age_seconds=plan.decision_age_seconds,
+    )
+
+
+def reservation_of(plan: Plan, collar_pct: Decimal, taker_fee_pct: Decimal) -> Reservation:
+    """Return the worst the order may do: its limit, or twice the collar for a plain market order.
+
+    Source: contract.md, "Formulas" (market decisions).
+    """
+    order = plan.order
+    price = order.limit_price or Decimal(0)
+    if order.order_type is OrderType.MARKET and plan.market is not None:
+        reference = plan.market.reference(order.side) or Decimal(0)
+        price = reference * (1 + order.side.sign * 2 * collar_pct / 100)
+    if order.side is Side.BUY:
+        price *= 1 + taker_fee_pct / 100
+    return Reservation(plan.symbol, order.side, order.qty, price)
+
+
+def flat_market(symbol: Symbol, price: Decimal, now: datetime, now_ns: int) -> MarketSnapshot:
+    """Return a market that trades any quantity at `price`: what a caller's own price stands for."""
+    level = (Level(price, _ENDLESS),)
+    return MarketSnapshot(symbol, Book(level, level), now, now_ns)

@@ -1,0 +1,77 @@
+"""Exact numbers: every amount, price and quantity is a ``Decimal`` made from text."""
+
+import re
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
+
+Number = int | str | Decimal | float
+"""What a caller may give where an amount is wanted; inside it is always a ``Decimal``."""
+
+ZERO = Decimal(0)
+
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
+_FLOAT_DIGITS = 15  # a double holds 15 decimal digits faithfully; more of them is arithmetic noise
+_MAX_EXPONENT = 18  # beyond 1e18, or finer than 1e-18, is no amount of anything traded
+
+
+def exact(value: Number, field: str) -> Decimal:
+    """Return `value` as a finite Decimal, taken from its text.
+
+    Raises ``ValueError`` naming `field` for text that is no plain number, NaN, infinity, a float of
+    more than 15 significant digits, and magnitudes outside 1e-18 to 1e18.
+    Source: contract.md, "Names" (numbers).
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal | float):
+        raise ValueError(f"{field} must be a number, not {type(value).__name__}")
+    text = str(value)
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{field} must be a finite number, not {text[:40]!r}")
+    number = Decimal(text)
+    if isinstance(value, float) and len(number.normalize().as_tuple().digits) > _FLOAT_DIGITS:
+        raise ValueError(
+            f"{field} is the float {text}, which has more than {_FLOAT_DIGITS} significant digits; "
+            "give it as text or Decimal"
+        )
+    if number and (number.adjusted() > _MAX_EXPONENT or _finest_digit(number) < -_MAX_EXPONENT):
+        raise ValueError(f"{field} must lie between 1e-18 and 1e18, not {text[:40]}")
+    return number
+
+
+def positive(value: Number, field: str) -> Decimal:
+    """Return `value` as an exact Decimal above zero; ``ValueError`` naming `field` otherwise."""
+    number = exact(value, field)
+    if number <= 0:
+        raise ValueError(f"{field} must be above zero, not {plain(number)}")
+    return number
+
+
+def round_down(value: Decimal, step: Decimal) -> Decimal:
+    """Return the largest multiple of `step` not above `value`; a step of 0 sets no rule."""
+    return _to_multiple(value, step, ROUND_DOWN)
+
+
+def round_up(value: Decimal, step: Decimal) -> Decimal:
+    """Return the smallest multiple of `step` not below `value`; a step of 0 sets no rule."""
+    return _to_multiple(value, step, ROUND_UP)
+
+
+def is_multiple(value: Decimal, step: Decimal) -> bool:
+    """Return whether `value` lies on `step`; a step of 0 sets no rule."""
+    return step == 0 or value % step == 0
+
+
+def plain(value: Decimal) -> str:
+    """Return `value` as digits, no exponent, no trailing zeros: ``0.00001``, ``50000``."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _to_multiple(value: Decimal, step: Decimal, rounding: str) -> Decimal:
+    if step == 0:
+        return value
+    return (value / step).quantize(Decimal(1), rounding=rounding) * step
+
+
+def _finest_digit(number: Decimal) -> int:
+    exponent = number.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)  # noqa: S101  finite: the pattern admits nothing else
+    return exponent

@@ -1,0 +1,73 @@
+"""Errors named by what the caller may do next."""
+
+
+class TraderError(Exception):
+    """Base of all errors that are answers, not bugs: its text is one sentence for the user."""
+
+
+class ConfigurationError(TraderError):
+    """The configuration is refused; the text names file, line, key and remedy. Exit status 78."""
+
+
+class NotPermitted(TraderError):
+    """What was asked is not allowed as things stand. Exit status 77."""
+
+
+class AlreadyRunning(TraderError):
+    """Another instance holds the state directory or the account. Exit status 75."""
+
+
+class JournalError(TraderError):
+    """The journal could not be read or written: nothing may be sent."""
+
+
+class TradingHalted(TraderError):
+    """The kill gate is shut: nothing was sent and nothing will be."""
+
+
+class PaperOnly(TradingHalted):
+    """Only the paper leg may go on: nothing was sent and nothing will be until resumed."""
+
+
+class DuplicateDecision(JournalError):
+    """The decision was claimed before; it is not claimed again."""
+
+
+class VenueError(TraderError):
+    """Base of what can go wrong between us and a venue.
+
+    `status` is the HTTP status where one came, `venue_code` the venue's own code, `raw` its reply.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        venue_code: int | None = None,
+        raw: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.venue_code = venue_code
+        self.raw = raw
+
+
+class Rejected(VenueError):
+    """The venue refused, finally: the same request will be refused again."""
+
+
+class NotSent(VenueError):
+    """The request certainly did not reach the venue: it is safe to try again."""
+
+
+class OutcomeUnknown(VenueError):
+    """The request may have been carried out: ask, never send again."""
+
+
+class VenueUnreachable(NotSent):
+    """No connection to the venue could be made. Exit status 69 of `once`."""
+
+
+class StaleTimestamp(Rejected):
+    """The venue refused the timestamp: synchronise the clock, then sign anew."""

@@ -1,0 +1,98 @@
+"""Simulated accounts: what they hold, what it cost, and what each fill moves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Self
+
+from otonom_trader.domain.amount import ZERO
+from otonom_trader.domain.order import Side
+from otonom_trader.domain.symbol import Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a holding bought on one symbol cost, and what selling it has realised, in quote."""
+
+    qty: Decimal = ZERO
+    total: Decimal = ZERO
+    realised: Decimal = ZERO
+
+    @property
+    def average(self) -> Decimal | None:
+        """Quote paid per base still held; None when nothing is held."""
+        return self.total / self.qty if self.qty else None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What a fill moves: signed `changes` by asset, and the net base and quote for the cost."""
+
+    symbol: str
+    base_change: Decimal
+    quote_change: Decimal
+    changes: Mapping[str, Decimal]
+
+    @classmethod
+    def of_fill(
+        cls, symbol: Symbol, side: Side, qty: Decimal, quote_qty: Decimal, fee: Decimal
+    ) -> Self:
+        """What a simulated fill moves; `fee` is in the asset received, as on Binance Spot.
+
+        Source: binance-facts.md, section 5 (commission).
+        """
+        base = qty - fee if side is Side.BUY else -qty
+        quote = -quote_qty if side is Side.BUY else quote_qty - fee
+        return cls(symbol.canonical, base, quote, {symbol.base: base, symbol.quote: quote})
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A simulated account: amounts by asset, cost by canonical symbol.
+
+    Values only; `apply` returns the next one, so a ledger is the fold of its fills.
+    """
+
+    amounts: Mapping[str, Decimal] = field(default_factory=dict)
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+
+    def amount(self, asset: str) -> Decimal:
+        """What is held of `asset`."""
+        return self.amounts.get(asset, ZERO)
+
+    def can_pay(self, payment: Payment) -> bool:
+        """Whether applying `payment` leaves no amount below zero."""
+        return all(self.amount(asset) + change >= 0 for asset, change in payment.changes.items())
+
+    def apply(self, payment: Payment) -> Self:
+        """Return the ledger after `payment`.
+
+        Raises ``ValueError`` where an amount would turn negative: check `can_pay` first.
+        """
+        if not self.can_pay(payment):
+            raise ValueError(f"the account cannot pay for {payment.symbol}")
+        amounts = dict(self.amounts)
+        for asset, change in payment.changes.items():
+            amounts[asset] = amounts.get(asset, ZERO) + change
+        costs = dict(self.costs)
+        costs[payment.symbol] = _after(costs.get(payment.symbol, Cost()), payment)
+        return type(self)(amounts, costs)
+
+
+def _after(cost: Cost, payment: Payment) -> Cost:
+    if payment.base_change > 0:
+        return Cost(
+            cost.qty + payment.base_change, cost.total - payment.quote_change, cost.realised
+        )
+    sold = min(-payment.base_change, cost.qty)
+    if not sold or not payment.base_change:
+        # What was held before the ledger began has no known cost: nothing is realised on it.
+        return cost
+    share = sold / cost.qty
+    cost_of_sold = cost.total * share
+    received = payment.quote_change * sold / -payment.base_change
+    return Cost(
+        cost.qty - sold,
+        ZERO if sold == cost.qty else cost.total - cost_of_sold,
+        cost.realised + received - cost_of_sold,
+    )

@@ -1,0 +1,62 @@
+"""What the rooms ask of each other: filled by storage and risk, handed in by `daemon/app.py`."""
+
+from datetime import datetime
+from typing import Protocol
+
+from otonom_trader.domain.execution import TradeExecutionLog
+from otonom_trader.domain.intent import Entry, Intent, LedgerChange
+from otonom_trader.domain.ledger import Ledger
+from otonom_trader.domain.order import OrderResult
+
+
+class Clock(Protocol):
+    """Wall time for what is written down, monotonic time for what is measured."""
+
+    def now(self) -> datetime:
+        """Return the wall time, aware, in UTC."""
+
+    def monotonic_ns(self) -> int:
+        """Return the monotonic time in nanoseconds."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+
+
+class KillGate(Protocol):
+    """The last thing asked before bytes leave."""
+
+    def check(self) -> None:
+        """Return when a new order may leave; raise `TradingHalted` with the reason otherwise."""
+
+
+class IntentLog(Protocol):
+    """The durable record of what is about to happen and of what came of it.
+
+    Every method returns once its transaction is durable and raises `JournalError` when it is not.
+    """
+
+    async def record(self, entry: Entry) -> None:
+        """Write a claim, its verdicts, intent or execution and paper fill in one transaction."""
+
+    async def settle(
+        self,
+        intent: Intent,
+        result: OrderResult,
+        execution: TradeExecutionLog,
+        shadow: LedgerChange | None = None,
+    ) -> None:
+        """Book an outcome: order, fills by trade id, execution row, and shadow's expected fill.
+
+        May be called again as more becomes known; fills already booked are skipped, and the state
+        of an order never goes back.
+        """
+
+
+class PaperStore(Protocol):
+    """Where simulated accounts are kept."""
+
+    async def load_ledger(self, name: str) -> Ledger | None:
+        """Return the account called `name`, None when it was never opened."""
+
+    async def open_ledger(self, name: str, ledger: Ledger) -> None:
+        """Write the opening state of the account called `name`."""

@@ -1,0 +1,1 @@
+"""May this order leave? Pure: values in, verdicts out."""

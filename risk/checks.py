@@ -1,0 +1,233 @@
+"""The guardrails: each a small pure function, and the list of them.
+
+To add one: write the function here, name it in `CHECKS` after the limit it enforces.
+Source: the guide, "Risk Guardrails"; contract.md, "Formulas" and "Messages kept word for word".
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+from otonom_trader.domain.amount import ZERO, plain
+from otonom_trader.domain.order import Side
+from otonom_trader.domain.symbol import names_symbol
+from otonom_trader.domain.verdict import Verdict
+from otonom_trader.risk.exposure import Exposure, Proposal
+from otonom_trader.risk.limits import RiskGuardrails
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that a guardrail may look at; `halted` is why trading is stopped, None when it is not."""
+
+    proposal: Proposal
+    exposure: Exposure
+    limits: RiskGuardrails
+    halted: str | None = None
+
+    @property
+    def is_exit(self) -> bool:
+        """Whether the order only sells what is held and not yet being sold."""
+        base, held = self.proposal.symbol.base, self.exposure.holdings
+        selling = self.exposure.pending_sells.get(base, ZERO) + self.proposal.qty
+        return self.proposal.side is Side.SELL and selling <= held.get(base, ZERO)
+
+
+Check = Callable[[Case], Verdict]
+
+
+def kill_switch(case: Case) -> Verdict:
+    """Nothing passes while trading is halted."""
+    if case.limits.kill_switch:
+        return _deny("kill_switch", "Kill switch is active: kill_switch is true in broker.yaml")
+    if case.halted is not None:
+        return _deny("kill_switch", f"Kill switch is active: {case.halted}")
+    return _allow("kill_switch")
+
+
+def symbol_blacklist(case: Case) -> Verdict:
+    """A listed symbol, or any symbol of a listed base asset, never trades."""
+    symbol = case.proposal.symbol
+    for entry in case.limits.symbol_blacklist:
+        if names_symbol(entry, symbol):
+            return _deny("symbol_blacklist", f"Symbol {symbol} is blacklisted", entry, str(symbol))
+    return _allow("symbol_blacklist")
+
+
+def max_price_age_seconds(case: Case) -> Verdict:
+    """The price must be known and fresh."""
+    limit, age = case.limits.max_price_age_seconds, case.proposal.price_age_seconds
+    price = case.proposal.price
+    if age is None or not _sound(price) or not _sound(age, least=ZERO):
+        return _deny("no_price", f"No price for {case.proposal.symbol}")
+    if age > limit:
+        text = f"Price is {_seconds(age)} s old, max {plain(limit)} s"
+        return _deny("max_price_age_seconds", text, plain(limit), _seconds(age))
+    return _allow("max_price_age_seconds", plain(limit), _seconds(age))
+
+
+def max_account_age_seconds(case: Case) -> Verdict:
+    """Balances and equity must be known and fresh."""
+    limit, age = case.limits.max_account_age_seconds, case.exposure.age_seconds
+    if age is None or not _sound(age, least=ZERO):
+        return _deny("no_account", "Account balances are not known")
+    if age > limit:
+        text = f"Account balances are {_seconds(age)} s old, max {plain(limit)} s"
+        return _deny("max_account_age_seconds", text, plain(limit), _seconds(age))
+    if not _sound(case.exposure.equity):
+        return _deny("no_equity", "Equity is not known")
+    return _allow("max_account_age_seconds", plain(limit), _seconds(age))
+
+
+def max_decision_age_seconds(case: Case) -> Verdict:
+    """A decision must be young; an order placed by hand has no age."""
+    limit, age = case.limits.max_decision_age_seconds, case.proposal.decision_age_seconds
+    if age is None:
+        return _allow("max_decision_age_seconds", plain(limit))
+    if not age <= limit:
+        text = f"Decision is {_seconds(age)} s old, max {plain(limit)} s"
+        return _deny("max_decision_age_seconds", text, plain(limit), _seconds(age))
+    return _allow("max_decision_age_seconds", plain(limit), _seconds(age))
+
+
+def max_notional_per_order(case: Case) -> Verdict:
+    """The order's notional, in the account currency."""
+    limit, notional = case.limits.max_notional_per_order, case.proposal.notional
+    if limit is None:
+        return _allow("max_notional_per_order")
+    if notional is None or not _sound(notional):
+        return _no_notional(case, "max_notional_per_order")
+    if notional > limit:
+        text = f"Order notional ${_amount(notional)} exceeds max ${_amount(limit)}"
+        return _deny("max_notional_per_order", text, _amount(limit), _amount(notional))
+    return _allow("max_notional_per_order", _amount(limit), _amount(notional))
+
+
+def require_confirmation_above(case: Case) -> Verdict:
+    """Orders above this notional need a person's confirmation, which cannot be given yet."""
+    limit, notional = case.limits.require_confirmation_above, case.proposal.notional
+    if limit is None:
+        return _allow("require_confirmation_above")
+    if notional is None or not _sound(notional):
+        return _no_notional(case, "require_confirmation_above")
+    if notional > limit:
+        text = f"Order notional ${_amount(notional)} requires confirmation above ${_amount(limit)}"
+        return _deny("require_confirmation_above", text, _amount(limit), _amount(notional))
+    return _allow("require_confirmation_above", _amount(limit), _amount(notional))
+
+
+def max_position_size_pct(case: Case) -> Verdict:
+    """Holding, orders that may still buy and this order, at the mark, in percent of equity."""
+    limit = case.limits.max_position_size_pct
+    if limit is None or case.is_exit:
+        return _allow("max_position_size_pct")
+    equity, mark = case.exposure.equity, case.proposal.mark
+    if equity is None or mark is None or not (_sound(equity) and _sound(mark)):
+        return _deny(
+            "max_position_size_pct", "Position size cannot be told: equity or mark missing"
+        )
+    base = case.proposal.symbol.base
+    held = case.exposure.holdings.get(base, ZERO) + case.exposure.pending_buys.get(base, ZERO)
+    size = (held + case.proposal.qty) * mark / equity * 100
+    if size > limit:
+        text = f"Position size {_percent(size)}% exceeds max {_percent(limit)}%"
+        return _deny("max_position_size_pct", text, _percent(limit), _percent(size))
+    return _allow("max_position_size_pct", _percent(limit), _percent(size))
+
+
+def max_open_risk_pct(case: Case) -> Verdict:
+    """All positions, orders that may still buy and this order, in percent of equity."""
+    limit = case.limits.max_open_risk_pct
+    if limit is None or case.is_exit:
+        return _allow("max_open_risk_pct")
+    equity, notional = case.exposure.equity, case.proposal.notional
+    if equity is None or notional is None or not (_sound(equity) and _sound(notional)):
+        return _deny("max_open_risk_pct", "Open risk cannot be told: equity or price missing")
+    at_risk = case.exposure.positions_value + case.exposure.pending_buy_value + notional
+    risk = at_risk / equity * 100
+    if risk > limit:
+        text = f"Open risk {_percent(risk)}% exceeds max {_percent(limit)}%"
+        return _deny("max_open_risk_pct", text, _percent(limit), _percent(risk))
+    return _allow("max_open_risk_pct", _percent(limit), _percent(risk))
+
+
+def max_total_positions(case: Case) -> Verdict:
+    """Positions held, being bought, and opened by this order."""
+    limit = case.limits.max_total_positions
+    if limit is None or case.is_exit:
+        return _allow("max_total_positions")
+    if not _sound(case.exposure.equity):
+        return _deny("max_total_positions", "Positions cannot be told: account or mark missing")
+    assets = {*case.exposure.positions, *case.exposure.pending_buys, case.proposal.symbol.base}
+    if len(assets) > limit:
+        text = f"Total positions {len(assets)} exceeds max {limit}"
+        return _deny("max_total_positions", text, str(limit), str(len(assets)))
+    return _allow("max_total_positions", str(limit), str(len(assets)))
+
+
+def price_collar_pct(case: Case) -> Verdict:
+    """How far through the market a limit price may reach; passive prices are free."""
+    limit, price = case.limits.price_collar_pct, case.proposal.limit_price
+    reference, side = case.proposal.reference, case.proposal.side
+    if price is None:
+        return _allow("price_collar_pct", _percent(limit))
+    if reference is None or not _sound(reference):
+        return _deny("price_collar_pct", f"No opposite quote for {case.proposal.symbol}")
+    reach = side.sign * (price - reference) / reference * 100
+    if reach > limit:
+        text = f"Price reaches {_percent(reach)}% through the market, max {_percent(limit)}%"
+        return _deny("price_collar_pct", text, _percent(limit), _percent(reach))
+    return _allow("price_collar_pct", _percent(limit), _percent(reach))
+
+
+CHECKS: dict[str, Check] = {
+    check.__name__: check
+    for check in (
+        kill_switch,
+        symbol_blacklist,
+        max_price_age_seconds,
+        max_account_age_seconds,
+        max_decision_age_seconds,
+        max_notional_per_order,
+        require_confirmation_above,
+        max_position_size_pct,
+        max_open_risk_pct,
+        max_total_positions,
+        price_collar_pct,
+    )
+}
+"""Every guardrail by the limit it enforces, in the order their messages are preferred."""
+
+
+def _allow(code: str, limit: str = "", value: str = "") -> Verdict:
+    return Verdict(code, allowed=True, limit=limit, value=value)
+
+
+def _deny(code: str, message: str, limit: str = "", value: str = "") -> Verdict:
+    return Verdict(code, allowed=False, message=message, limit=limit, value=value)
+
+
+def _no_notional(case: Case, code: str) -> Verdict:
+    if case.proposal.rate is None:
+        quote = case.proposal.symbol.quote
+        return _deny("no_conversion", f"No conversion from {quote} into the account currency")
+    return _deny(code, f"Order notional cannot be told: no price for {case.proposal.symbol}")
+
+
+def _sound(number: Decimal | None, least: Decimal | None = None) -> bool:
+    if number is None or not number.is_finite():
+        return False
+    return number > 0 if least is None else number >= least
+
+
+def _amount(value: Decimal) -> str:
+    # Rounded up, so that a value a hair above its limit never reads as equal to it.
+    return plain(value.quantize(Decimal("0.01"), ROUND_CEILING))
+
+
+def _percent(value: Decimal) -> str:
+    return f"{value.quantize(Decimal('0.1'), ROUND_CEILING):f}"
+
+
+def _seconds(value: Decimal) -> str:
+    return _percent(value)
