@@ -29,12 +29,10 @@ $(VENV)/.wheel: $(VENV)/.tools $(SOURCES)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
 	@touch $@
 
-dev: $(VENV)/.tools  ## link the checkout into the virtual environment, so that edits are live
-	-@$(BIN)/pip uninstall --quiet --yes otonom-trader 2>/dev/null
+# The links come after the wheel's metadata and go before the next install: pip must never see them.
+dev: $(VENV)/.wheel  ## link the checkout into the virtual environment, so that edits are live
 	@rm -rf $(SITE)/otonom_trader $(VENV)/.wheel && mkdir $(SITE)/otonom_trader
 	@for room in $(ROOMS); do ln -s $(CURDIR)/$$room $(SITE)/otonom_trader/$$room; done
-	@printf '#!%s\nimport sys\nfrom otonom_trader.daemon.entry import main\nsys.exit(main())\n' \
-	    $(CURDIR)/$(BIN)/python > $(BIN)/otonom-trader && chmod +x $(BIN)/otonom-trader
 
 run: $(VENV)/.wheel  ## local testnet, example decision-maker and daemon in shadow mode [DURATION=seconds]
 	@$(BIN)/python examples/run_demo.py $(if $(DURATION),--duration $(DURATION))

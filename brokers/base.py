@@ -68,10 +68,13 @@ class MarketData(Protocol):
 class Venue(Broker, MarketData, Protocol):
     """What the guard and the daemon ask of a broker beside the guide's interface."""
 
-    mode: Mode
-    """LIVE when orders are executed, SHADOW when they are only validated."""
-    unknown_fence_seconds: float
-    """How long after signing a request may still be carried out; past it, absent means absent."""
+    @property
+    def mode(self) -> Mode:
+        """LIVE when orders are executed, SHADOW when they are only validated."""
+
+    @property
+    def unknown_fence_seconds(self) -> float:
+        """How long after signing a request may still be carried out; then absent means absent."""
 
     async def get_account_key(self) -> AccountKey:
         """Return whose account this is, at which venue and in which mode."""

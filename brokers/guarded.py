@@ -1,7 +1,7 @@
 """The guard: the one place an order leaves from, and everything that must hold before it does."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Self
@@ -15,7 +15,7 @@ from otonom_trader.domain.amount import ZERO, Number, positive
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.compare import compare, paper_outcome, with_paper
 from otonom_trader.domain.decision import Decision, Direction
-from otonom_trader.domain.errors import JournalError, PaperOnly, TradingHalted, VenueError
+from otonom_trader.domain.errors import JournalError, NotReady, PaperOnly, TradingHalted, VenueError
 from otonom_trader.domain.execution import (
     Outcome,
     PaperStatus,
@@ -24,12 +24,14 @@ from otonom_trader.domain.execution import (
     TradeExecutionLog,
 )
 from otonom_trader.domain.ids import client_order_id
-from otonom_trader.domain.intent import Claim, Entry, Intent, LedgerChange
+from otonom_trader.domain.intent import Claim, Entry, Intent, LedgerChange, OpenIntent
 from otonom_trader.domain.ledger import Payment
+from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
 from otonom_trader.domain.ports import Clock, IntentLog, KillGate
 from otonom_trader.domain.verdict import Verdict
+from otonom_trader.risk.exposure import Exposure
 from otonom_trader.risk.limits import RiskGuardrails
 from otonom_trader.risk.pipeline import denial, judge, rejection_message
 
@@ -37,7 +39,17 @@ NEEDS_JOURNAL = (
     "live orders need the journal: run the daemon (otonom-trader run), or give intents= to "
     "create_broker or GuardedBroker"
 )
+UNKNOWN_MESSAGE = "OUTCOME UNKNOWN, do not resend:"
 DEFAULT_TAKER_FEE_PCT = Decimal("0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order whose end is not known yet; `since_ns` is when its row last changed (monotonic)."""
+
+    intent: Intent
+    row: TradeExecutionLog
+    since_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,7 @@ class GuardedBroker:
         self._clock = clock or SystemClock()
         self._taker_fee_pct = taker_fee_pct
         self._lock = asyncio.Lock()
-        self._rows: dict[str, TradeExecutionLog] = {}
+        self._open: dict[str, OpenOrder] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -113,20 +125,29 @@ class GuardedBroker:
         try:
             plan = await self._plan(req, price)
             return (await self.carry_out(plan, equity)).result
-        except (VenueError, JournalError) as failure:
+        except (VenueError, JournalError, NotReady) as failure:
             return _unsent(req, f"Not sent: {failure}", "not_sent")
 
-    async def carry_out(self, plan: Plan, current_equity: Decimal | None = None) -> Carried:
+    async def carry_out(
+        self,
+        plan: Plan,
+        current_equity: Decimal | None = None,
+        on_recorded: Callable[[], None] | None = None,
+    ) -> Carried:
         """Judge, record and send one order, and book what came of it.
 
-        Returns the broker's answer with the execution row. Raises `JournalError` when something
-        could not be written: before the order left, or after it, when its intent stays on record.
+        `on_recorded` is called once the claim is durable, before anything is sent. Returns the
+        broker's answer with the execution row. Raises `NotReady` while the daemon is not trading,
+        nothing being recorded, and `JournalError` when something could not be
+        written: before the order left, or after it, when its intent stays on record.
         """
-        await self._freshen(plan)
+        await self.freshen(plan.instrument, plan.market)
         account = await self.venue.get_account_key()
         arrived_ns = self._clock.monotonic_ns()
         async with self._lock:
             prepared = await self._judge_and_record(plan, account, current_equity, arrived_ns)
+        if on_recorded is not None:
+            on_recorded()
         if isinstance(prepared, Carried):
             return prepared
         intent, stages = prepared
@@ -140,7 +161,8 @@ class GuardedBroker:
         """Book what is known of an order: at its acknowledgement, and as more is learnt."""
         async with self._lock:
             result, change = self._expected_fill(intent, result)
-            before = self._rows.get(intent.client_order_id)
+            known = self._open.get(intent.client_order_id)
+            before = known.row if known else None
             now = self._clock.now()
             row = compare(intent, result, self.mode, now, stages_ns=stages_ns, before=before)
             if self._intents is not None:
@@ -148,11 +170,48 @@ class GuardedBroker:
             self._book(intent, result, row, change)
         return Carried(result, row)
 
-    def adopt(self, intent: Intent, row: TradeExecutionLog | None) -> None:
-        """Take up an order of an earlier run that is not settled: it counts at its worst again."""
-        self.account.reserve(intent.client_order_id, intent.reservation)
+    async def adopt_found(self, plan: Plan, found: OrderResult) -> Carried:
+        """Put an order on record that the venue has already, as a restored journal may not know."""
+        account = await self.venue.get_account_key()
+        async with self._lock:
+            intent = self._intent(plan, account, None)
+            await self._write(Entry(plan.claim, market=plan.market, intent=intent))
+            self.account.reserve(intent.client_order_id, intent.reservation)
+        return await self.settle(intent, found)
+
+    async def take_up(self, earlier: OpenIntent) -> Carried | None:
+        """Take up an order of an earlier run that is not settled: it counts at its worst again.
+
+        One whose process died before its outcome was written becomes UNKNOWN; answers with its row
+        where one was made for it.
+        """
+        intent, row = earlier.intent, earlier.execution
+        left = intent.order.qty - earlier.filled_qty
+        reservation = replace(intent.reservation, qty=left)
+        self.account.reserve(intent.client_order_id, reservation)
         if row is not None:
-            self._rows[intent.client_order_id] = row
+            now_ns = self._clock.monotonic_ns()
+            self._open[intent.client_order_id] = OpenOrder(intent, row, now_ns)
+            return None
+        return await self.settle(
+            intent,
+            OrderResult(
+                OrderState.UNKNOWN,
+                symbol=intent.order.symbol,
+                side=intent.order.side,
+                client_order_id=intent.client_order_id,
+                message=f"{UNKNOWN_MESSAGE} the process ended before the answer came",
+                code="process_ended",
+                qty=intent.order.qty,
+                price=intent.order.price,
+                signed_at_ms=earlier.signed_at_ms,
+            ),
+        )
+
+    @property
+    def open_orders(self) -> tuple[OpenOrder, ...]:
+        """Orders that were answered, or not answered, and whose end is not known yet."""
+        return tuple(self._open.values())
 
     async def refresh(self) -> None:
         """Read the account and the marks of what it holds; raises `VenueError` when unreadable."""
@@ -162,6 +221,28 @@ class GuardedBroker:
             self.account.update_marks(await self.venue.get_marks(wanted), now_ns)
         if self._reads_account:
             self.account.update_account(await self.venue.get_account())
+
+    async def freshen(self, instrument: Instrument, market: MarketSnapshot | None) -> None:
+        """Read account and marks where judging `instrument` would see them missing or stale.
+
+        Never raises for a venue that cannot be read: what is missing then denies.
+        """
+        self.account.trade(instrument)
+        if market is not None and (mark := market.mark) is not None:
+            self.account.update_marks({instrument.symbol: mark}, market.taken_ns)
+        exposure = self.exposure()
+        age, oldest = exposure.age_seconds, self.guardrails.max_account_age_seconds
+        stale = age is None or age > oldest or exposure.equity is None
+        if stale or self.account.rate(instrument.symbol.quote) is None:
+            try:
+                await self.refresh()
+            except VenueError:
+                return
+
+    def exposure(self) -> Exposure:
+        """Return the account as it would be judged now."""
+        oldest = self.guardrails.max_account_age_seconds
+        return self.account.exposure(self._clock.monotonic_ns(), oldest)
 
     async def cancel_order(self, order_id: str, symbol: str | None = None) -> OrderResult:
         """Cancel a working order; never judged, never gated."""
@@ -217,21 +298,6 @@ class GuardedBroker:
             current_price=price if self.mode is Mode.LIVE else None,
         )
 
-    async def _freshen(self, plan: Plan) -> None:
-        """Read account and marks where judging would otherwise see them missing or stale."""
-        self.account.trade(plan.instrument)
-        if plan.market is not None and (mark := plan.market.mark) is not None:
-            self.account.update_marks({plan.symbol: mark}, plan.market.taken_ns)
-        limits, now_ns = self.guardrails, self._clock.monotonic_ns()
-        exposure = self.account.exposure(now_ns, limits.max_account_age_seconds)
-        age = exposure.age_seconds
-        stale = age is None or age > limits.max_account_age_seconds or exposure.equity is None
-        if stale or self.account.rate(plan.symbol.quote) is None:
-            try:
-                await self.refresh()
-            except VenueError:
-                return  # judged on what is known: missing data denies
-
     async def _judge_and_record(
         self, plan: Plan, account: AccountKey, current_equity: Decimal | None, arrived_ns: int
     ) -> Carried | tuple[Intent, dict[str, int]]:
@@ -245,7 +311,16 @@ class GuardedBroker:
         entry = Entry(plan.claim, verdicts, plan.market, equity, paper=change)
         if denied is not None or paper_only or self.mode is Mode.OFF:
             return await self._record_unsent(plan, entry, denied, paper, stages)
-        intent = Intent(
+        intent = self._intent(plan, account, paper)
+        began_ns = self._clock.monotonic_ns()
+        await self._write(replace(entry, intent=intent))
+        stages[Stage.INTENT.value] = self._clock.monotonic_ns() - began_ns
+        self.account.reserve(intent.client_order_id, intent.reservation)
+        return intent, stages
+
+    def _intent(self, plan: Plan, account: AccountKey, paper: SimulatedFill | None) -> Intent:
+        decision = plan.claim.item
+        return Intent(
             client_order_id=plan.order.client_order_id or "",
             account=account,
             decision=plan.claim.key,
@@ -255,31 +330,29 @@ class GuardedBroker:
             paper=paper,
             requested_qty=plan.requested_qty,
             recorded_at=self._clock.now(),
+            expires_at=decision.expires_at if isinstance(decision, Decision) else None,
         )
-        began_ns = self._clock.monotonic_ns()
-        await self._write(replace(entry, intent=intent))
-        stages[Stage.INTENT.value] = self._clock.monotonic_ns() - began_ns
-        self.account.reserve(intent.client_order_id, intent.reservation)
-        return intent, stages
 
     def _judge(
         self, plan: Plan, current_equity: Decimal | None, halted: str | None
     ) -> tuple[tuple[Verdict, ...], Decimal | None]:
-        limits, now_ns = self.guardrails, self._clock.monotonic_ns()
-        exposure = self.account.exposure(now_ns, limits.max_account_age_seconds)
+        exposure = self.exposure()
         if self.mode is Mode.LIVE:
             if exposure.equity is not None and current_equity is not None:
                 exposure = replace(exposure, equity=min(exposure.equity, current_equity))
         elif exposure.equity is None and current_equity is not None:
             exposure = replace(exposure, equity=current_equity, age_seconds=ZERO)
-        proposal = proposal_of(plan, self.account.rate(plan.symbol.quote), now_ns)
-        return judge(proposal, exposure, limits, halted), exposure.equity
+        rate, now_ns = self.account.rate(plan.symbol.quote), self._clock.monotonic_ns()
+        proposal = proposal_of(plan, rate, now_ns)
+        return judge(proposal, exposure, self.guardrails, halted), exposure.equity
 
     def _halted(self) -> tuple[str | None, bool]:
         """Return why trading is halted, None when it is not, and whether only paper may go on."""
         try:
             if self._gate is not None:
                 self._gate.check()
+        except NotReady:
+            raise
         except PaperOnly:
             return None, True
         except TradingHalted as halt:
@@ -391,11 +464,11 @@ class GuardedBroker:
             self.account.book_fills(intent.symbol, intent.order.side, result.fills)
         if row.terminal:
             self.account.release(id_)
-            self._rows.pop(id_, None)
+            self._open.pop(id_, None)
             return
         left = intent.order.qty - result.filled_qty
         self.account.reserve(id_, replace(intent.reservation, qty=left))
-        self._rows[id_] = row
+        self._open[id_] = OpenOrder(intent, row, self._clock.monotonic_ns())
 
 
 def _unsent(req: OrderRequest, message: str, code: str) -> OrderResult:

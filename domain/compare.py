@@ -19,6 +19,9 @@ from otonom_trader.domain.intent import Intent
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderResult, OrderState, OrderStatus
 
+ABSENT = "absent"
+"""Code of a result that says: asked for after the fence, and never there."""
+
 _WITHOUT_STATUS = {
     OrderState.REJECTED: Outcome.REJECTED,
     OrderState.NOT_SENT: Outcome.NOT_SENT,
@@ -28,6 +31,8 @@ _WITHOUT_STATUS = {
 
 def outcome_of(result: OrderResult) -> Outcome:
     """Return what a result means for its decision. Source: contract.md, "Formulas" (outcome)."""
+    if result.code == ABSENT:
+        return Outcome.ABSENT
     if result.state is not OrderState.ACCEPTED:
         return _WITHOUT_STATUS[result.state]
     status = result.status

@@ -25,12 +25,12 @@ class TradingHalted(TraderError):
     """The kill gate is shut: nothing was sent and nothing will be."""
 
 
+class NotReady(TradingHalted):
+    """The daemon is starting, reconciling or draining: the decision is left where it is."""
+
+
 class PaperOnly(TradingHalted):
     """Only the paper leg may go on: nothing was sent and nothing will be until resumed."""
-
-
-class DuplicateDecision(JournalError):
-    """The decision was claimed before; it is not claimed again."""
 
 
 class VenueError(TraderError):

@@ -119,4 +119,4 @@ def slippage_pct(side: Side, paper: Decimal | None, broker: Decimal | None) -> D
     """
     if not paper or broker is None:
         return NONE_FILLED
-    return side.sign * (broker - paper) / paper * 100
+    return side.sign * (broker - paper) / paper * 100 + ZERO  # + 0 turns -0 into 0

@@ -54,7 +54,7 @@ class Intent:
     """An order about to leave. Durable before the first byte is sent. Source: promises.md, P3.
 
     `order` carries its client order id and is what goes out; `requested_qty` is what was asked for
-    before rounding to the venue's step.
+    before rounding to the venue's step. At `expires_at` what is left of it is cancelled.
     """
 
     client_order_id: str
@@ -66,6 +66,7 @@ class Intent:
     paper: SimulatedFill | None
     requested_qty: Decimal
     recorded_at: datetime
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

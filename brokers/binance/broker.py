@@ -1,0 +1,200 @@
+"""Live execution on Binance Spot over REST."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from otonom_trader.brokers.binance.errors import (
+    CANCEL_REJECTED,
+    FILTER_CODES,
+    FILTER_FAILURE,
+    NEW_ORDER_REJECTED,
+    DuplicateId,
+    NoSuchOrder,
+    check,
+)
+from otonom_trader.brokers.binance.hosts import choose_base_url
+from otonom_trader.brokers.binance.market_data import DEFAULT_DEPTH
+from otonom_trader.brokers.binance.order_reads import OrderReader, order_selector
+from otonom_trader.brokers.binance.orders import (
+    Asked,
+    cancelled_order,
+    check_found,
+    order_params,
+    placed_order,
+)
+from otonom_trader.brokers.binance.outcome import (
+    FAILED_TO_CANCEL,
+    FAILED_TO_PLACE,
+    check_client_id,
+    client_id_for,
+    draft,
+    not_sent,
+    refused,
+    rejected,
+    unknown,
+)
+from otonom_trader.brokers.binance.rules import find_violation
+from otonom_trader.brokers.binance.signed_rest import LiveTransport
+from otonom_trader.brokers.binance.signing import Credentials
+from otonom_trader.brokers.binance.wire import CancelledOrder, PlacedOrder, read
+from otonom_trader.domain.clock import SystemClock
+from otonom_trader.domain.errors import OutcomeUnknown, Rejected, TradingHalted, VenueError
+from otonom_trader.domain.mode import Mode
+from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
+from otonom_trader.domain.ports import Clock, KillGate
+from otonom_trader.domain.secret import Secret
+
+# The venue checks recvWindow before it forwards an order to matching, then waits up to 10 s.
+_ENGINE_SECONDS: Final = 10.0
+_LAG_SECONDS: Final = 2.0
+_FULL_REPLY: Final = ("newOrderRespType", "FULL")
+
+_placed = msgspec.json.Decoder(PlacedOrder)
+_cancelled = msgspec.json.Decoder(CancelledOrder)
+
+
+class BinanceBroker(OrderReader):
+    """Places real orders; with `use_testnet`, real orders of play money.
+
+    Sends what it is told: no collar, no rounding, no retry of anything whose outcome is unknown.
+    Source: the guide, "Binance Broker"; promises.md, P1 and P2.
+    """
+
+    mode = Mode.LIVE
+
+    def __init__(
+        self,
+        api_key: Secret | str,
+        api_secret: Secret | str,
+        base_url: str | None = None,
+        use_testnet: bool = True,  # noqa: FBT001, FBT002  the guide's signature
+        *,
+        clock: Clock | None = None,
+        gate: KillGate | None = None,
+        recv_window_ms: int = 2_000,
+        timeout_seconds: float = 5.0,
+        renames: Mapping[str, str] | None = None,
+        depth_limit: int = DEFAULT_DEPTH,
+    ) -> None:
+        """Raises ``ValueError`` for keys that cannot be and for a host of the other environment.
+
+        `gate` is asked immediately before an order's bytes leave. `renames` maps symbols as they
+        are asked for to the venue's.
+        """
+        self._transport: LiveTransport = LiveTransport(
+            choose_base_url(base_url, use_testnet=use_testnet),
+            clock or SystemClock(),
+            timeout_seconds,
+            Credentials.hmac(api_key, api_secret, recv_window_ms),
+            gate,
+        )
+        super().__init__(self._transport, renames, depth_limit)
+        self.unknown_fence_seconds = recv_window_ms / 1000 + _ENGINE_SECONDS + _LAG_SECONDS
+
+    async def place_order(self, req: OrderRequest) -> OrderResult:
+        """Place a MARKET or LIMIT order.
+
+        The price of a MARKET order is not sent. Raises ``ValueError`` for a client order id that
+        the venue does not take; everything else is told by the result's state.
+        """
+        asked = Asked(req.symbol[:40], client_id_for(req), req)
+        try:
+            rules = await self._listing.rules(req.symbol, slack=2)
+            asked = Asked(rules.instrument.venue_symbol, asked.client_order_id, req)
+            violation = find_violation(rules, req)
+            if violation:
+                return refused(asked, violation)
+            reply = await self._transport.place([*order_params(asked), _FULL_REPLY])
+        except (VenueError, TradingHalted) as error:
+            return not_sent(draft(asked), error, FAILED_TO_PLACE)
+        try:
+            check(reply, FAILED_TO_PLACE)
+            return placed_order(read(_placed, reply), asked, reply)
+        except Rejected as error:
+            return await self._after_rejection(rejected(draft(asked, reply), error), asked)
+        except OutcomeUnknown as error:
+            return unknown(draft(asked, reply), error)
+
+    async def cancel_order(self, order_id: str, symbol: str | None = None) -> OrderResult:
+        """Cancel a working order by the venue's id (digits) or its client order id.
+
+        Without `symbol` the order is looked for among the open ones. ACCEPTED means that the order
+        works no more; its `status` says why, which may be that it had filled. REJECTED leaves it
+        as its `status` says. Raises ``ValueError`` for what cannot be an id.
+        """
+        check_client_id(order_id)
+        by_venue_id = order_id.isdigit()
+        known = OrderResult(
+            state=OrderState.NOT_SENT,
+            symbol=(symbol or "")[:40],
+            order_id=order_id if by_venue_id else None,
+            client_order_id=None if by_venue_id else order_id,
+        )
+        try:
+            venue_symbol = await self._symbol_of(order_id, symbol)
+            known = replace(known, symbol=venue_symbol)
+            reply = await self._transport.cancel(order_selector(venue_symbol, order_id))
+        except VenueError as error:
+            return not_sent(known, error, FAILED_TO_CANCEL)
+        try:
+            check(reply, FAILED_TO_CANCEL)
+            return cancelled_order(read(_cancelled, reply), venue_symbol, order_id, reply)
+        except Rejected as error:
+            refusal = replace(rejected(known, error), raw=reply.text)
+            if error.venue_code == CANCEL_REJECTED:
+                return await self._after_failed_cancel(refusal, order_id)
+            return refusal
+        except OutcomeUnknown as error:
+            return replace(unknown(known, error), raw=reply.text)
+
+    async def _symbol_of(self, order_id: str, symbol: str | None) -> str:
+        if symbol is not None:
+            return (await self._listing.rules(symbol)).instrument.venue_symbol
+        for order in await self.get_open_orders():
+            if order_id in (order.order_id, order.client_order_id):
+                return order.symbol
+        raise NoSuchOrder(f"{order_id} is not among the open orders; name its symbol to look on")
+
+    async def _after_rejection(self, refusal: OrderResult, asked: Asked) -> OrderResult:
+        if refusal.venue_code in FILTER_CODES or refusal.code == FILTER_FAILURE:
+            self._listing.forget(asked.venue_symbol)
+        may_be_duplicate = (
+            refusal.venue_code == NEW_ORDER_REJECTED and refusal.code != FILTER_FAILURE
+        )
+        if asked.order.client_order_id is None or not may_be_duplicate:
+            return refusal
+        # One of this code's reasons is that an order of this id is working already. Which reason
+        # it is, only the text tells; the venue's list of orders tells it better.
+        try:
+            found = await self._query(asked.venue_symbol, asked.client_order_id)
+            if found is None:
+                return refusal
+            check_found(found, asked)
+        except VenueError as error:
+            return unknown(refusal, error)
+        if found.status is None or found.status.terminal:
+            return unknown(
+                refusal, DuplicateId(f"{refusal.message}; {found.message} under that id")
+            )
+        return replace(found, signed_at_ms=refusal.signed_at_ms, stages_ns=refusal.stages_ns)
+
+    async def _after_failed_cancel(self, refusal: OrderResult, order_id: str) -> OrderResult:
+        """Tell what became of an order that could not be cancelled: it may have filled."""
+        try:
+            found = await self._query(refusal.symbol, order_id)
+        except VenueError as error:
+            return unknown(refusal, error)
+        if found is None:
+            return refusal
+        if found.status is not None and found.status.terminal:
+            return replace(found, message=f"nothing to cancel: {found.message}")
+        return replace(
+            found,
+            state=OrderState.REJECTED,
+            message=f"{refusal.message}; {found.message}",
+            code=refusal.code,
+            venue_code=refusal.venue_code,
+        )

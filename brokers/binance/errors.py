@@ -1,0 +1,226 @@
+"""What a reply means for whoever asked: refused, or unknown. Judged by code, never by text.
+
+Source: binance-facts.md, sections 4 and 11.
+"""
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from otonom_trader.domain.errors import (
+    NotSent,
+    OutcomeUnknown,
+    Rejected,
+    StaleTimestamp,
+    VenueError,
+    VenueUnreachable,
+)
+
+UNKNOWN_SYMBOL: Final = -1121
+NEW_ORDER_REJECTED: Final = -2010
+CANCEL_REJECTED: Final = -2011
+NO_SUCH_ORDER: Final = -2013
+FILTER_CODES: Final = frozenset({-1013, -1111, UNKNOWN_SYMBOL})
+FILTER_FAILURE: Final = "filter_failure"
+ORDER_RATE_EXCEEDED: Final = -1015
+
+_STALE_TIMESTAMP: Final = -1021
+_RATE_CODES: Final = frozenset({-1003, ORDER_RATE_EXCEEDED, -1034})
+_RATE_STATUSES: Final = frozenset({418, 429})
+# The venue's own word that it does not know, whatever the HTTP status says.
+_UNKNOWN_CODES: Final = frozenset({-1000, -1001, -1006, -1007, -1008})
+# 403 is a firewall in front of the venue, 409 half of a cancel-replace, 408 a proxy's timeout.
+_UNKNOWN_STATUSES: Final = frozenset({403, 408, 409})
+_FILTER_PREFIX: Final = (
+    "Filter failure: "  # the one documented text: the code may be -1013 or -2010
+)
+_LONGEST_TEXT: Final = 300
+
+_MACHINE_CODES: Final = {
+    -1002: "auth",
+    -1013: "invalid_order",
+    -1022: "auth",
+    -1111: "precision",
+    UNKNOWN_SYMBOL: "unknown_symbol",
+    NEW_ORDER_REJECTED: "new_order_rejected",
+    CANCEL_REJECTED: "unknown_order",
+    NO_SUCH_ORDER: "unknown_order",
+    -2014: "auth",
+    -2015: "auth",
+}
+
+
+class RateLimited(Rejected):
+    """The venue refused for want of rate limit; it will listen again in `retry_after_seconds`."""
+
+    retry_after_seconds: float = 0.0
+
+
+class NotListed(Rejected):
+    """The venue does not list the symbol."""
+
+
+class NoSuchOrder(Rejected):
+    """No working order has that id."""
+
+
+class DuplicateId(OutcomeUnknown):
+    """An order of that id exists already; whether it is the one meant must be asked."""
+
+
+class Unreadable(OutcomeUnknown):
+    """The venue answered with something that is not a reply to the request."""
+
+
+class MismatchedReply(OutcomeUnknown):
+    """The venue answered about another order than the one asked for: nothing can be trusted."""
+
+
+class Blocked(OutcomeUnknown):
+    """A firewall answered in the venue's place."""
+
+
+class TlsFailed(VenueUnreachable):
+    """The connection could not be secured."""
+
+
+class ClockUnsure(NotSent):
+    """The venue's time is not known well enough to sign."""
+
+
+class Paused(NotSent):
+    """The venue asked for silence, and it is not over."""
+
+
+_KINDS: Final[tuple[tuple[type[VenueError], str], ...]] = (
+    (RateLimited, "rate_limited"),
+    (NotListed, "not_tradable"),
+    (NoSuchOrder, "unknown_order"),
+    (DuplicateId, "duplicate_id"),
+    (StaleTimestamp, "clock"),
+    (ClockUnsure, "clock"),
+    (Paused, "paused"),
+    (TlsFailed, "tls"),
+    (VenueUnreachable, "unreachable"),
+    (NotSent, "not_sent"),
+    (MismatchedReply, "mismatched_reply"),
+    (Unreadable, "unreadable_reply"),
+    (Blocked, "blocked"),
+    (OutcomeUnknown, "unknown"),
+)
+
+
+class VenueText(msgspec.Struct):
+    """Binance's own words for an error."""
+
+    code: int
+    msg: str
+
+    @property
+    def is_filter(self) -> bool:
+        """Whether one of the symbol's filters was broken."""
+        return self.msg.startswith(_FILTER_PREFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for one request whose bytes had left.
+
+    `status` is 0 and `lost` says why when no complete answer came. `sent_ns` and `received_ns` are
+    monotonic; `signed_at_ms` is the venue's clock.
+    """
+
+    request: str
+    status: int
+    sent_ns: int
+    received_ns: int
+    body: bytes = field(default=b"", repr=False)
+    retry_after_seconds: float | None = None
+    signed_at_ms: int | None = None
+    lost: str = ""
+
+    @property
+    def text(self) -> str:
+        """The body as text, whatever it is."""
+        return self.body.decode(errors="replace")
+
+    @property
+    def venue_text(self) -> VenueText | None:
+        """Binance's code and message, None when the body has none."""
+        try:
+            return _error_decoder.decode(self.body)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return None
+
+    @property
+    def is_stale_timestamp(self) -> bool:
+        """Whether the venue refused the request's time: nothing was carried out."""
+        if not 400 <= self.status < 500:
+            return False
+        told = self.venue_text
+        return told is not None and told.code == _STALE_TIMESTAMP
+
+
+_error_decoder = msgspec.json.Decoder(VenueText)
+
+
+def check(reply: Reply, failed: str = "") -> None:
+    """Return when `reply` is an answer; raise what it means otherwise.
+
+    `failed` begins the message of a refusal, by default the request. Raises `Rejected` (or
+    `RateLimited`, `StaleTimestamp`) where nothing was carried out, `OutcomeUnknown` for everything
+    that does not prove it.
+    """
+    if 200 <= reply.status < 300 and not reply.lost:
+        return
+    told = reply.venue_text
+    code = told.code if told else None
+    reason = _describe(reply, told)
+    if reply.lost or not _is_definite(reply, code):
+        kind = Blocked if reply.status == HTTPStatus.FORBIDDEN else OutcomeUnknown
+        raise kind(
+            f"{reply.request} {reason}", status=reply.status, venue_code=code, raw=reply.text
+        )
+    message = f"{failed or reply.request + ' failed'}: {reason}"
+    if code == _STALE_TIMESTAMP:
+        raise StaleTimestamp(message, status=reply.status, venue_code=code, raw=reply.text)
+    if reply.status in _RATE_STATUSES or code in _RATE_CODES:
+        limited = RateLimited(message, status=reply.status, venue_code=code, raw=reply.text)
+        limited.retry_after_seconds = reply.retry_after_seconds or 0.0
+        raise limited
+    raise Rejected(message, status=reply.status, venue_code=code, raw=reply.text)
+
+
+def machine_code(error: VenueError) -> str:
+    """Return the stable code by which programs tell errors apart."""
+    for kind, code in _KINDS:
+        if isinstance(error, kind):
+            return code
+    if _FILTER_PREFIX in str(error) and error.venue_code in (-1013, NEW_ORDER_REJECTED):
+        return FILTER_FAILURE
+    return _MACHINE_CODES.get(error.venue_code or 0, "rejected")
+
+
+def _is_definite(reply: Reply, code: int | None) -> bool:
+    if not 400 <= reply.status < 500 or code in _UNKNOWN_CODES:
+        return False
+    if reply.status in _RATE_STATUSES:
+        return True
+    return reply.status not in _UNKNOWN_STATUSES and not reply.body.lstrip().startswith(b"<")
+
+
+def _describe(reply: Reply, told: VenueText | None) -> str:
+    if reply.lost:
+        return reply.lost
+    try:
+        phrase = f"HTTP {reply.status} {HTTPStatus(reply.status).phrase}"
+    except ValueError:
+        phrase = f"HTTP {reply.status}"
+    if 300 <= reply.status < 400:
+        return f"{phrase} (redirects are not followed)"
+    if told is None:
+        return phrase
+    text = "".join(char if char.isprintable() else " " for char in told.msg[:_LONGEST_TEXT])
+    return f"{phrase} ({told.code} {text})"

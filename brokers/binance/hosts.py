@@ -1,0 +1,74 @@
+"""Where Binance is reached, and which addresses are play money."""
+
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from yarl import URL
+
+TESTNET_URL: Final = "https://testnet.binance.vision"
+PRODUCTION_URL: Final = "https://api.binance.com"
+
+_TESTNET_HOSTS: Final = frozenset(
+    {"testnet.binance.vision", "api1.testnet.binance.vision", "demo-api.binance.com"}
+)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host` is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def is_testnet(host: str) -> bool:
+    """Return whether `host` trades play money; every host not known to is production.
+
+    Source: contract.md, "Configuration" (``use_testnet`` and ``base_url``).
+    """
+    return host.lower() in _TESTNET_HOSTS or is_loopback(host)
+
+
+def parse_base_url(base_url: str) -> URL:
+    """Return the address of a REST host, such as ``https://api.binance.com``.
+
+    Raises ``ValueError`` for a path, credentials or a query in it, and for plain HTTP to anything
+    but this machine: the key would travel in the clear.
+    """
+    try:
+        parts = urlsplit(base_url)
+        host, port = parts.hostname, parts.port
+    except ValueError as wrong:
+        raise ValueError(f"base_url {base_url[:80]!r} is not an address: {wrong}") from None
+    extra = parts.path.strip("/") or parts.query or parts.fragment or parts.username
+    if parts.scheme not in ("http", "https") or not host or extra:
+        raise ValueError(
+            f"base_url must be scheme and host only, such as {TESTNET_URL}, "
+            f"not {parts.scheme}://{host or ''}{parts.path[:40]}"
+        )
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError(f"base_url http://{host} must be https: the key would travel in the clear")
+    return URL.build(scheme=parts.scheme, host=host, port=port)
+
+
+def choose_base_url(base_url: str | None, *, use_testnet: bool) -> URL:
+    """Return the address to use; ``ValueError`` when it belongs to the other environment."""
+    url = parse_base_url(base_url or (TESTNET_URL if use_testnet else PRODUCTION_URL))
+    host = url.host or ""
+    if use_testnet and not is_testnet(host):
+        raise ValueError(
+            f"use_testnet is true but base_url {url} is a production host; "
+            f"use {TESTNET_URL} or set use_testnet to false"
+        )
+    if not use_testnet and is_testnet(host):
+        raise ValueError(
+            f"use_testnet is false but base_url {url} is a testnet host; "
+            f"use {PRODUCTION_URL} or set use_testnet to true"
+        )
+    return url
+
+
+def venue_name(url: URL) -> str:
+    """Return host and port, by which accounts at different venues are told apart."""
+    return f"{url.host}:{url.port}"

@@ -1,0 +1,64 @@
+"""Reads of single orders and their trades; live only, for shadow has no orders."""
+
+from typing import Final
+
+import msgspec
+
+from otonom_trader.brokers.binance.account import AccountReader
+from otonom_trader.brokers.binance.errors import NO_SUCH_ORDER, check
+from otonom_trader.brokers.binance.orders import found_order
+from otonom_trader.brokers.binance.outcome import check_client_id
+from otonom_trader.brokers.binance.signed_rest import MY_TRADES, ORDER
+from otonom_trader.brokers.binance.wire import QueriedOrder, Trade, number, read
+from otonom_trader.domain.errors import Rejected
+from otonom_trader.domain.order import OrderResult
+
+_TRADES_PER_PAGE: Final = 1000
+
+_queried = msgspec.json.Decoder(QueriedOrder)
+_trades = msgspec.json.Decoder(list[Trade])
+
+
+class OrderReader(AccountReader):
+    """Finds orders by their client id or the venue's."""
+
+    async def find_order(self, symbol: str, client_order_id: str) -> OrderResult | None:
+        """Return an order with its fills, None when the venue does not know it (yet).
+
+        Raises `Unreadable` while order and trades, which lag separately, do not agree.
+        """
+        venue_symbol = (await self._listing.rules(symbol)).instrument.venue_symbol
+        return await self._query(venue_symbol, check_client_id(client_order_id))
+
+    async def _query(self, venue_symbol: str, order_id: str) -> OrderResult | None:
+        reply = await self._account_reader.get_signed(ORDER, order_selector(venue_symbol, order_id))
+        try:
+            check(reply)
+        except Rejected as error:
+            if error.venue_code == NO_SUCH_ORDER:
+                return None
+            raise
+        order = read(_queried, reply)
+        trades = await self._trades_of(order) if number(order.executed_qty) else []
+        return found_order(order, trades, venue_symbol, order_id, reply)
+
+    async def _trades_of(self, order: QueriedOrder) -> list[Trade]:
+        trades: list[Trade] = []
+        params = [("symbol", order.symbol), ("orderId", str(order.order_id))]
+        page = params
+        while True:
+            reply = await self._account_reader.get_signed(
+                MY_TRADES, [*page, ("limit", str(_TRADES_PER_PAGE))]
+            )
+            check(reply)
+            rows = read(_trades, reply)
+            trades += rows
+            if len(rows) < _TRADES_PER_PAGE:
+                return trades
+            page = [*params, ("fromId", str(rows[-1].id + 1))]
+
+
+def order_selector(venue_symbol: str, order_id: str) -> tuple[tuple[str, str], ...]:
+    """Return the parameters that name one order, by the venue's id (digits) or its client id."""
+    field = "orderId" if order_id.isdigit() else "origClientOrderId"
+    return ("symbol", venue_symbol), (field, order_id)

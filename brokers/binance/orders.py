@@ -1,0 +1,211 @@
+"""Replies about orders, checked against what was asked, as the other rooms see them. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from otonom_trader.brokers.binance.errors import MismatchedReply, Reply, Unreadable
+from otonom_trader.brokers.binance.wire import (
+    CancelledOrder,
+    Order,
+    OrderFill,
+    PlacedOrder,
+    QueriedOrder,
+    Trade,
+    moment,
+    number,
+)
+from otonom_trader.domain.amount import ZERO, plain
+from otonom_trader.domain.execution import Stage
+from otonom_trader.domain.order import (
+    Fill,
+    OrderRequest,
+    OrderResult,
+    OrderState,
+    OrderStatus,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An order as it is sent, and as the venue's answer must name it."""
+
+    venue_symbol: str
+    client_order_id: str
+    order: OrderRequest
+
+
+def order_params(asked: Asked) -> list[tuple[str, str]]:
+    """Return what is sent for an order; amounts as plain digits, never with an exponent."""
+    order = asked.order
+    params = [
+        ("symbol", asked.venue_symbol),
+        ("side", order.side.value),
+        ("type", order.order_type.value),
+    ]
+    limit = order.limit_price
+    if limit is not None and order.time_in_force is not None:
+        params += (("timeInForce", order.time_in_force.value), ("price", plain(limit)))
+    params += (("quantity", plain(order.qty)), ("newClientOrderId", asked.client_order_id))
+    return params
+
+
+def placed_order(order: PlacedOrder, asked: Asked, reply: Reply) -> OrderResult:
+    """Return a placed order with its fills.
+
+    Raises `MismatchedReply` when the reply is about another order, `Unreadable` when it contradicts
+    itself. Source: promises.md, fault 12.
+    """
+    _check_same(order, asked)
+    at = moment(order.transact_time)
+    fills = tuple(_fill(fill, at) for fill in order.fills)
+    return _result(order, at, fills, asked.client_order_id, reply)
+
+
+def cancelled_order(
+    order: CancelledOrder, venue_symbol: str, order_id: str, reply: Reply
+) -> OrderResult:
+    """Return a cancelled order; raises `MismatchedReply` when it is not the one asked for."""
+    client_id = order.orig_client_order_id
+    if order.symbol != venue_symbol or not names_order(order_id, order.order_id, client_id):
+        raise MismatchedReply(
+            f"asked to cancel {order_id} of {venue_symbol}, Binance answered for {client_id} "
+            f"({order.order_id}) of {order.symbol}"
+        )
+    return _result(order, moment(order.transact_time), None, client_id, reply)
+
+
+def found_order(
+    order: QueriedOrder, trades: Sequence[Trade], venue_symbol: str, order_id: str, reply: Reply
+) -> OrderResult:
+    """Return an order that was asked for by `order_id`, with its fills.
+
+    Raises `MismatchedReply` when it is another order, `Unreadable` while order and trades, which
+    are read from copies that lag separately, do not agree.
+    """
+    same_id = names_order(order_id, order.order_id, order.client_order_id)
+    # A cancel renames its order, so that it may be found under an id it no longer has.
+    if order.symbol != venue_symbol or not (same_id or order.status is OrderStatus.CANCELED):
+        raise MismatchedReply(
+            f"asked for order {order_id} of {venue_symbol}, Binance answered for "
+            f"{order.client_order_id} ({order.order_id}) of {order.symbol}"
+        )
+    client_id = order.client_order_id if order_id.isdigit() else order_id
+    fills = tuple(_trade(trade, order) for trade in trades)
+    return _result(order, moment(order.update_time), fills, client_id, reply)
+
+
+def open_order(order: QueriedOrder) -> OrderResult:
+    """Return a working order; its fills are not told of."""
+    return _result(order, moment(order.update_time), None, order.client_order_id, None)
+
+
+def names_order(asked: str, order_id: int, client_order_id: str) -> bool:
+    """Return whether `asked`, the venue's id or a client id, means this order."""
+    return asked in (str(order_id), client_order_id)
+
+
+def check_found(found: OrderResult, asked: Asked) -> None:
+    """Raise `MismatchedReply` when an order found by its client id is not what was asked for."""
+    order = asked.order
+    same_price = order.limit_price is None or found.price == order.limit_price
+    if not (found.side is order.side and found.qty == order.qty and same_price):
+        raise MismatchedReply(
+            f"order {asked.client_order_id} at Binance is {found.side} {plain(found.qty)}, "
+            f"not {order.side} {plain(order.qty)}"
+        )
+
+
+def stages_of(reply: Reply) -> dict[str, int]:
+    """Return how long signing to acknowledgement took; nothing when there was none."""
+    return {} if reply.lost else {Stage.SIGN_TO_ACK.value: reply.received_ns - reply.sent_ns}
+
+
+def _check_same(order: Order, asked: Asked) -> None:
+    sent = asked.order
+    limit = sent.limit_price
+    for name, told, meant in (
+        ("symbol", order.symbol, asked.venue_symbol),
+        ("client id", order.client_order_id, asked.client_order_id),
+        ("side", order.side, sent.side),
+        ("type", order.type, sent.order_type),
+        ("quantity", number(order.orig_qty), sent.qty),
+        ("price", limit and number(order.price), limit),
+    ):
+        if told != meant:
+            raise MismatchedReply(
+                f"the reply tells of {name} {told}, the order said {meant}: it is another order's"
+            )
+
+
+def _result(
+    order: Order,
+    at: datetime,
+    fills: tuple[Fill, ...] | None,
+    client_order_id: str,
+    reply: Reply | None,
+) -> OrderResult:
+    """Return what `order` tells; `fills` are None where the reply does not list them."""
+    qty, filled = number(order.orig_qty), number(order.executed_qty)
+    if not 0 <= filled <= qty:
+        raise Unreadable(
+            f"order {order.order_id} tells of {order.executed_qty} executed of {order.orig_qty}"
+        )
+    if fills is not None and sum((fill.qty for fill in fills), ZERO) != filled:
+        raise Unreadable(
+            f"the fills of order {order.order_id} do not add up to {order.executed_qty}"
+        )
+    quote_qty = number(order.cummulative_quote_qty)
+    if quote_qty < 0:  # marks an order too old for the venue to know it
+        quote_qty = sum((fill.quote_qty for fill in fills or ()), ZERO)
+    rejected = order.status is OrderStatus.REJECTED
+    return OrderResult(
+        state=OrderState.REJECTED if rejected else OrderState.ACCEPTED,
+        symbol=order.symbol,
+        side=order.side,
+        order_id=str(order.order_id),
+        client_order_id=client_order_id,
+        status=order.status,
+        message=f"Binance order {order.order_id} is {order.status}",
+        code="rejected" if rejected else None,
+        qty=qty,
+        price=number(order.price) or None,  # a MARKET order tells 0, which is no price
+        filled_qty=filled,
+        quote_qty=quote_qty,
+        fills=fills or (),
+        transact_time=at,
+        signed_at_ms=reply.signed_at_ms if reply else None,
+        raw=reply.text if reply else "",
+        stages_ns=stages_of(reply) if reply else {},
+    )
+
+
+def _fill(fill: OrderFill, at: datetime) -> Fill:
+    price, qty = number(fill.price), number(fill.qty)
+    return Fill(
+        trade_id=str(fill.trade_id),
+        price=price,
+        qty=qty,
+        quote_qty=price * qty,
+        fee=number(fill.commission),
+        fee_asset=fill.commission_asset,
+        at=at,
+    )
+
+
+def _trade(trade: Trade, order: Order) -> Fill:
+    if trade.symbol != order.symbol or trade.order_id != order.order_id:
+        raise MismatchedReply(
+            f"asked for the trades of order {order.order_id} of {order.symbol}, Binance answered "
+            f"with one of order {trade.order_id} of {trade.symbol}"
+        )
+    return Fill(
+        trade_id=str(trade.id),
+        price=number(trade.price),
+        qty=number(trade.qty),
+        quote_qty=number(trade.quote_qty),
+        fee=number(trade.commission),
+        fee_asset=trade.commission_asset,
+        at=moment(trade.time),
+        is_maker=trade.is_maker,
+    )

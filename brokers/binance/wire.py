@@ -1,0 +1,188 @@
+"""Binance's replies as they are on the wire: only what is read, and all of that is mandatory.
+
+Amounts stay texts here and become ``Decimal`` in `number` alone.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final, TypeVar
+
+import msgspec
+
+from otonom_trader.brokers.binance.errors import Reply, Unreadable
+from otonom_trader.domain.order import OrderStatus, Side
+
+_T = TypeVar("_T")
+_NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{1,18})?", re.ASCII)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS: Final = 253_402_300_799_999  # the end of the year 9999
+
+
+class _Wire(msgspec.Struct, rename="camel", gc=False):
+    """A message: unknown fields are ignored, missing ones an error."""
+
+
+class ServerTime(_Wire):
+    """GET /api/v3/time."""
+
+    server_time: int
+
+
+class Filter(_Wire):
+    """One filter of a symbol; which fields it has depends on its type."""
+
+    filter_type: str
+    min_price: str | None = None
+    max_price: str | None = None
+    tick_size: str | None = None
+    min_qty: str | None = None
+    max_qty: str | None = None
+    step_size: str | None = None
+    min_notional: str | None = None
+    max_notional: str | None = None
+
+
+class SymbolInfo(_Wire):
+    """One symbol of GET /api/v3/exchangeInfo."""
+
+    symbol: str
+    status: str
+    base_asset: str
+    quote_asset: str
+    order_types: list[str]
+    is_spot_trading_allowed: bool
+    filters: list[Filter]
+
+
+class ExchangeInfo(_Wire):
+    """GET /api/v3/exchangeInfo."""
+
+    symbols: list[SymbolInfo]
+
+
+class Depth(_Wire):
+    """GET /api/v3/depth."""
+
+    bids: list[tuple[str, str]]
+    asks: list[tuple[str, str]]
+
+
+class BookTicker(_Wire):
+    """One row of GET /api/v3/ticker/bookTicker."""
+
+    symbol: str
+    bid_price: str
+    ask_price: str
+
+
+class CommissionRates(_Wire):
+    """Fee rates of an account; a trade pays by its role plus by its side."""
+
+    taker: str
+    buyer: str
+    seller: str
+
+
+class AssetBalance(_Wire):
+    """One balance of an account."""
+
+    asset: str
+    free: str
+    locked: str
+
+
+class Account(_Wire):
+    """GET /api/v3/account."""
+
+    uid: int
+    update_time: int
+    commission_rates: CommissionRates
+    balances: list[AssetBalance]
+
+
+class Order(_Wire):
+    """What every reply about an order tells."""
+
+    symbol: str
+    order_id: int
+    client_order_id: str
+    price: str
+    orig_qty: str
+    executed_qty: str
+    cummulative_quote_qty: str
+    status: OrderStatus
+    type: str
+    side: Side
+
+
+class OrderFill(_Wire):
+    """One fill of a placed order."""
+
+    price: str
+    qty: str
+    commission: str
+    commission_asset: str
+    trade_id: int
+
+
+class PlacedOrder(Order):
+    """POST /api/v3/order with newOrderRespType=FULL."""
+
+    transact_time: int
+    fills: list[OrderFill]
+
+
+class CancelledOrder(Order):
+    """DELETE /api/v3/order; `client_order_id` is the cancel's own."""
+
+    orig_client_order_id: str
+    transact_time: int
+
+
+class QueriedOrder(Order):
+    """GET /api/v3/order, and one row of GET /api/v3/openOrders."""
+
+    update_time: int
+
+
+class Trade(_Wire):
+    """One row of GET /api/v3/myTrades."""
+
+    symbol: str
+    id: int
+    order_id: int
+    price: str
+    qty: str
+    quote_qty: str
+    commission: str
+    commission_asset: str
+    time: int
+    is_maker: bool
+
+
+def number(text: str) -> Decimal:
+    """Return an amount from the wire; raises `Unreadable` for all but plain decimals."""
+    if not _NUMBER.fullmatch(text):
+        raise Unreadable(f"Binance sent {text[:40]!r} where a number belongs")
+    return Decimal(text)
+
+
+def moment(epoch_ms: int) -> datetime:
+    """Return a time from the wire, aware, in UTC; raises `Unreadable` outside of all years."""
+    if not 0 <= epoch_ms <= _LAST_MS:
+        raise Unreadable(f"Binance sent {epoch_ms!r:.40} where a time belongs")
+    return _EPOCH + timedelta(milliseconds=epoch_ms)
+
+
+def read(decoder: msgspec.json.Decoder[_T], reply: Reply) -> _T:
+    """Return the body of an answer; raises `Unreadable` when it is not what the venue documents."""
+    try:
+        return decoder.decode(reply.body)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Unreadable(
+            f"{reply.request} was answered HTTP {reply.status} with an unreadable body: "
+            f"{str(error)[:200]}",
+            status=reply.status,
+            raw=reply.text,
+        ) from None

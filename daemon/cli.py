@@ -1,0 +1,323 @@
+"""The command line. Exit statuses: 0 done, 64 usage, 69 venue unreachable, 75 already running,
+77 not permitted, 78 configuration, 1 any other refusal.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import structlog
+import typer
+from rich.console import Console
+
+from otonom_trader.brokers.config import BrokerConfig, get_broker_config
+from otonom_trader.daemon import tables
+from otonom_trader.daemon.config_commands import config_app
+from otonom_trader.daemon.control import exit_status
+from otonom_trader.daemon.kill import process_switch
+from otonom_trader.daemon.locks import wait_for_state_dir_lock
+from otonom_trader.daemon.logs import configure_logging
+from otonom_trader.daemon.operations import answer, kill_daemon
+from otonom_trader.daemon.settings import Settings, find_config_dir, find_state_dir, load_settings
+from otonom_trader.daemon.sources.append import append_decision
+from otonom_trader.domain.clock import SystemClock
+from otonom_trader.domain.decision import Malformed, parse_decision
+from otonom_trader.domain.errors import ConfigurationError, TraderError
+from otonom_trader.domain.mode import DaemonState
+
+app = typer.Typer(
+    name="otonom-trader",
+    help="Execute trading decisions on paper and at a broker, side by side: off, shadow or live.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(config_app, name="config")
+
+USAGE = 64
+
+ConfigDir = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="DIR", help="Folder of broker.yaml and daemon.yaml."),
+]
+StateDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir", metavar="DIR", help="Folder of the journal and the control socket."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Limit = Annotated[int, typer.Option(min=1, help="How many of the newest to show.")]
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Run one command; return the exit status. Refusals are one sentence on standard error."""
+    try:
+        status = typer.main.get_command(app).main(
+            list(arguments), prog_name="otonom-trader", standalone_mode=False
+        )
+        return status if isinstance(status, int) else 0
+    except click.UsageError as wrong:
+        wrong.show()
+        return USAGE
+    except click.exceptions.Abort:
+        return 130
+    except TraderError as refusal:
+        return _refuse(refusal)
+    except BaseExceptionGroup as group:
+        alone = _only_refusal(group)
+        if alone is None:
+            raise
+        return _refuse(alone)
+    except BrokenPipeError:
+        # The reader of our output went away: nothing is wrong with what was done.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+@app.command()
+def run(
+    config: ConfigDir = None,
+    state_dir: StateDir = None,
+    duration: Annotated[
+        float | None, typer.Option(min=0, help="Stop by itself after so many seconds.")
+    ] = None,
+) -> None:
+    """Run the daemon until SIGTERM, SIGINT or its duration; SIGUSR1 trips the kill switch."""
+    _trade(config, state_dir, lambda daemon: daemon.run(duration))
+
+
+@app.command()
+def once(config: ConfigDir = None, state_dir: StateDir = None) -> None:
+    """Execute what the decision sources have now, and end; 69 when the venue is unreachable."""
+    _trade(config, state_dir, lambda daemon: daemon.run_once())
+
+
+@app.command()
+def decide(
+    symbol: Annotated[str, typer.Argument(help="Such as BTC-USDT.")],
+    direction: Annotated[str, typer.Argument(help="BUY, SELL or HOLD.")],
+    id_: Annotated[str, typer.Option("--id", help="Its identity: the same id executes once.")],
+    strength: Annotated[str | None, typer.Option(help="Above 0, up to 1.")] = None,
+    qty: Annotated[str | None, typer.Option(help="Quantity in the base asset.")] = None,
+    notional: Annotated[str | None, typer.Option(help="Amount in the quote asset.")] = None,
+    price: Annotated[str | None, typer.Option(help="Makes it a limit order.")] = None,
+    expires_in: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Not executed any later.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
+    config: ConfigDir = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Write a decision to the first jsonl source; the daemon takes it up at its next poll."""
+    now = SystemClock().now()
+    expires_at = None if expires_in is None else now + timedelta(seconds=expires_in)
+    fields = {
+        "id": id_,
+        "symbol": symbol,
+        "direction": direction,
+        "strength": strength,
+        "qty": qty,
+        "notional": notional,
+        "price": price,
+        "created_at": now.isoformat(),
+        "expires_at": expires_at.isoformat() if expires_at else None,
+        "reason": reason,
+    }
+    given = {name: value for name, value in fields.items() if value is not None}
+    decision = parse_decision(given, "decide", "command line")
+    if isinstance(decision, Malformed):
+        raise click.UsageError(decision.reason)
+    settings = load_settings(config, state_dir)
+    target = next(source for source in settings.sources if source.type == "jsonl")
+    target.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    append_decision(target.path, decision.payload())
+    typer.echo(f"decision {decision.id} written to {target.path}")
+
+
+@app.command()
+def status(
+    config: ConfigDir = None,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 unless a daemon runs and is not halted.")
+    ] = False,
+) -> None:
+    """Show what the daemon is doing, or what it left."""
+    result = asyncio.run(_ask(config, state_dir, "status"))
+    _show(result, as_json=as_json, table=tables.show_status)
+    stopped = (DaemonState.STOPPED, DaemonState.HALTED)
+    if check and result["state"] in stopped:
+        raise typer.Exit(1)
+
+
+@app.command()
+def orders(
+    config: ConfigDir = None,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+    limit: Limit = 100,
+    open_only: Annotated[bool, typer.Option("--open", help="Only those not settled.")] = False,
+) -> None:
+    """Show the orders on record, newest last."""
+    result = asyncio.run(_ask(config, state_dir, "orders", limit=limit, open_only=open_only))
+    _show(result["rows"], as_json=as_json, table=tables.show_orders)
+
+
+@app.command()
+def executions(
+    config: ConfigDir = None,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+    limit: Limit = 100,
+) -> None:
+    """Show paper against broker for every decision, newest last."""
+    result = asyncio.run(_ask(config, state_dir, "executions", limit=limit))
+    _show(result["rows"], as_json=as_json, table=tables.show_executions)
+
+
+@app.command()
+def kill(
+    config: ConfigDir = None,
+    state_dir: StateDir = None,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+) -> None:
+    """Halt trading now, and at every start until resumed; fails unless the halt is confirmed."""
+    directory = find_state_dir(state_dir)
+    typer.echo(asyncio.run(kill_daemon(directory, reason or "by hand", "otonom-trader kill")))
+
+
+@app.command()
+def resume(
+    reason: Annotated[str, typer.Option(help="Why it is safe to trade again, for the record.")],
+    config: ConfigDir = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Clear the kill switch: reconcile, then trade again."""
+    result = asyncio.run(_ask(config, state_dir, "resume", reason=reason))
+    typer.echo(f"resumed: {result['state']}")
+
+
+@app.command("testnet")
+def local_testnet(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    api_key: Annotated[str, typer.Option(help="The account's key.")] = "testApiKey",
+    api_secret: Annotated[str, typer.Option(help="Its secret.")] = "testSecret",  # noqa: S107
+    balance: Annotated[
+        list[str] | None, typer.Option(metavar="ASSET=AMOUNT", help="May be given again.")
+    ] = None,
+    market: Annotated[str, typer.Option(help="synthetic, or bars:FILE[@SYMBOL].")] = "synthetic",
+    speed: Annotated[str, typer.Option(help="Play a one-minute bar in 60/SPEED seconds.")] = "1",
+    warmup: Annotated[int, typer.Option(min=0, help="Bars of history before the start.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    limit: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=NUMBER", help="A rate limit; may be repeated.")
+    ] = None,
+) -> None:
+    """Run a local Binance Spot exchange on loopback, with play money, until stopped."""
+    from otonom_trader import testnet as venue  # noqa: PLC0415  only this command needs it
+
+    try:
+        chosen = venue.TestnetConfig(
+            port=port,
+            accounts=(
+                venue.AccountConfig(
+                    api_key=api_key,
+                    api_secret=api_secret,
+                    balances=venue.parse_balances(balance or ["USDT=100000", "BTC=0.5"]),
+                ),
+            ),
+            market=venue.MarketSpec.parse(market),
+            speed=Decimal(speed),
+            warmup_bars=warmup,
+            seed=seed,
+            limits=venue.RateLimits.parse(limit or []),
+        )
+    except (ValueError, ArithmeticError) as wrong:
+        raise click.UsageError(str(wrong) or f"speed {speed!r} is not a number") from None
+    _until_signalled(venue.serve(chosen, typer.echo))
+
+
+def _trade(
+    config: Path | None,
+    state_dir: Path | None,
+    work: Callable[[Any], Coroutine[Any, Any, None]],
+) -> None:
+    from otonom_trader.daemon.app import Daemon  # noqa: PLC0415  the other commands start faster
+
+    broker_config, settings = _load(config, state_dir)
+    configure_logging(settings.logging.format, settings.logging.level)
+    try:
+        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        switch = process_switch(settings.state_dir)
+    except OSError as fault:
+        raise ConfigurationError(
+            f"the state directory {settings.state_dir} cannot be used: {fault.strerror}; "
+            "name another with --state-dir"
+        ) from None
+    clock = SystemClock()
+
+    async def trade() -> None:
+        async with wait_for_state_dir_lock(settings.state_dir, clock=clock):
+            await work(Daemon(broker_config, settings, switch, clock))
+
+    asyncio.run(trade())
+
+
+async def _ask(
+    config: Path | None, state_dir: Path | None, command: str, **arguments: object
+) -> dict[str, Any]:
+    """Have the daemon answer, or the files of a daemon that does not run."""
+    directory = find_state_dir(state_dir)
+    return await answer(directory, lambda: _load(config, state_dir), command, arguments)
+
+
+def _load(config: Path | None, state_dir: Path | None) -> tuple[BrokerConfig, Settings]:
+    folder = find_config_dir(config)
+    return get_broker_config(folder / "broker.yaml"), load_settings(folder, state_dir)
+
+
+def _show(result: Any, *, as_json: bool, table: Callable[[Console, Any], None]) -> None:
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        table(Console(), result)
+
+
+def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
+    async def serve() -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await work
+
+    asyncio.run(serve())
+
+
+def _refuse(refusal: TraderError) -> int:
+    structlog.get_logger("daemon").debug("command.refused", reason=str(refusal))
+    typer.echo(f"otonom-trader: {refusal}", err=True)
+    return exit_status(refusal)
+
+
+def _only_refusal(group: BaseExceptionGroup[BaseException]) -> TraderError | None:
+    """Return the refusal a task group ended with, None when a bug is among its exceptions."""
+    refusals, others = group.split(TraderError)
+    if refusals is None or others is not None:
+        return None
+    first: BaseException = refusals
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if isinstance(first, TraderError) else None

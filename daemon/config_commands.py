@@ -1,0 +1,188 @@
+"""``otonom-trader config check | show | init``.
+
+Source: contract.md, "Configuration"; exit statuses 77 not permitted, 78 configuration.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from otonom_trader.brokers.config import BrokerConfig, get_broker_config, require_live_permitted
+from otonom_trader.brokers.yaml_source import shown
+from otonom_trader.daemon.settings import (
+    Settings,
+    SourceSettings,
+    configuration_hash,
+    find_config_dir,
+    load_settings,
+)
+from otonom_trader.domain.errors import ConfigurationError, NotPermitted
+from otonom_trader.domain.mode import Mode
+
+EXIT_NOT_PERMITTED: Final = 77
+EXIT_CONFIGURATION: Final = 78
+FILE_NAMES: Final = ("broker.yaml", "daemon.yaml")
+
+config_app = typer.Typer(
+    help="Check, show or write the configuration.", no_args_is_help=True, add_completion=False
+)
+
+ConfigDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="DIR",
+        help="Folder of broker.yaml and daemon.yaml (default: ./config, then /etc/otonom-trader)",
+    ),
+]
+StateDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir", metavar="DIR", help="State directory (default: $STATE_DIRECTORY, then ./var)"
+    ),
+]
+
+
+@config_app.command()
+def check(config: ConfigDir = None, state_dir: StateDir = None) -> None:
+    """Say whether the configuration is in order, one line for each thing verified.
+
+    Nothing is sent. Exit status 0 when all is well, 78 when the configuration is refused, 77 when
+    it is valid but what it asks for is not permitted.
+    """
+    with _refusals_told():
+        broker, settings = load_configuration(config, state_dir)
+        for line in described(broker, settings):
+            typer.echo(f"ok  {line}")
+        require_live_permitted(broker)
+
+
+@config_app.command()
+def show(
+    config: ConfigDir = None,
+    state_dir: StateDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002  typer's way to declare a flag
+) -> None:
+    """Print every value in force and where it comes from; keys are shown as ***."""
+    with _refusals_told():
+        broker, settings = load_configuration(config, state_dir)
+    rows = [*broker.settings, *settings.settings]
+    digest = configuration_hash(broker, settings)
+    if as_json:
+        document = {"settings": [asdict(row) for row in rows], "hash": digest}
+        typer.echo(json.dumps(document, indent=2))
+        return
+    texts = [(row.key, _text(row.value), row.origin) for row in rows]
+    key_width = max(len(key) for key, _, _ in texts)
+    value_width = min(max(len(value) for _, value, _ in texts), 40)
+    for key, value, origin in texts:
+        typer.echo(f"{key:<{key_width}}  {value:<{value_width}}  {origin}")
+    typer.echo(f"\nhash {digest}")
+
+
+@config_app.command()
+def init(config: ConfigDir = None) -> None:
+    """Write broker.yaml and daemon.yaml with commented defaults; never overwrites a file."""
+    folder = config or Path("config")
+    with _refusals_told():
+        for name in FILE_NAMES:
+            typer.echo(_write_default(folder, name))
+    typer.echo(f"now edit them, then run: otonom-trader config check --config {folder}")
+
+
+def load_configuration(
+    config: Path | None, state_dir: Path | None
+) -> tuple[BrokerConfig, Settings]:
+    """Read and check both files; raises ``ConfigurationError``."""
+    folder = find_config_dir(config)
+    return get_broker_config(folder / "broker.yaml"), load_settings(folder, state_dir)
+
+
+def described(broker: BrokerConfig, settings: Settings) -> Iterator[str]:
+    """Yield a line for each thing a checked configuration settles."""
+    venue = broker.broker_type
+    if broker.base_url:
+        money = "play money" if broker.use_testnet else "real money"
+        venue = f"{broker.broker_type} at {broker.base_url} ({money})"
+    yield f"{broker.path}: mode {broker.mode} on {venue}"
+    if broker.api_key:
+        places = broker.sources
+        yield (
+            f"keys: api_key from {places['broker.binance.api_key']}, "
+            f"api_secret from {places['broker.binance.api_secret']}"
+        )
+    else:
+        yield f"keys: {broker.sources['broker.binance.api_key']}"
+    limits = asdict(broker.get_risk_guardrails())
+    unset = sorted(name for name, limit in limits.items() if limit is None)
+    yield f"limits: {len(limits) - len(unset)} in force, off: {', '.join(unset) or 'none'}"
+    if broker.get_risk_guardrails().kill_switch:
+        yield "limits: kill_switch is true, so nothing will trade"
+    if broker.mode is Mode.LIVE:
+        yield "mode live: orders will be executed"
+    yield f"{settings.path}: polls every {settings.poll_interval_seconds:g} s"
+    for source in settings.sources:
+        yield f"source {source.name}: {_source_state(source)}"
+    yield f"state directory {shown(str(settings.state_dir), limit=200)}: {_state_of(settings)}"
+
+
+def _source_state(source: SourceSettings) -> str:
+    name = shown(str(source.path), limit=200)
+    if not os.path.lexists(source.path):
+        return f"{source.type} {name}, not there yet"
+    if os.access(source.path, os.F_OK) and source.path.is_dir():
+        raise ConfigurationError(f"source {source.name}: {name} is a directory, not a file")
+    if not os.access(source.path, os.R_OK):
+        raise ConfigurationError(f"source {source.name}: {name} cannot be read by this user")
+    return f"{source.type} {name}, readable"
+
+
+def _state_of(settings: Settings) -> str:
+    folder = settings.state_dir
+    if not os.path.lexists(folder):
+        return "not there yet, the daemon makes it"
+    if os.access(folder, os.F_OK) and not folder.is_dir():
+        raise ConfigurationError(f"state directory {folder} is not a directory")
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigurationError(f"state directory {folder} cannot be written by this user")
+    return "writable"
+
+
+def _write_default(folder: Path, name: str) -> str:
+    path = folder / name
+    text = files("otonom_trader.daemon").joinpath("defaults", name).read_text("utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise ConfigurationError(f"{folder} is not a folder; name another") from None
+        return f"{path} exists already and was left as it is"
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise ConfigurationError(f"{path} cannot be written: {reason}") from None
+    return f"{path} written"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        typer.echo(f"configuration refused: {error}", err=True)
+        raise typer.Exit(EXIT_CONFIGURATION) from None
+    except NotPermitted as error:
+        typer.echo(f"not permitted: {error}", err=True)
+        raise typer.Exit(EXIT_NOT_PERMITTED) from None

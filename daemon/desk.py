@@ -1,0 +1,110 @@
+"""What trades: broker, paper leg and executor, put together on a journal.
+
+Used by the daemon and by `create_shadow_executor` alike.
+"""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from otonom_trader.brokers.base import Venue
+from otonom_trader.brokers.config import BrokerConfig, require_live_permitted
+from otonom_trader.brokers.factory import build_venue
+from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.brokers.paper import PaperBroker, open_account
+from otonom_trader.daemon.executor import ShadowModeExecutor
+from otonom_trader.daemon.locks import account_lock
+from otonom_trader.daemon.settings import Paper
+from otonom_trader.daemon.sizing import SizingRules
+from otonom_trader.domain.account import AccountKey
+from otonom_trader.domain.errors import (
+    NotPermitted,
+    NotSent,
+    OutcomeUnknown,
+    Rejected,
+    VenueUnreachable,
+)
+from otonom_trader.domain.mode import Mode
+from otonom_trader.domain.ports import Clock, KillGate
+from otonom_trader.storage.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An account, its guarded broker, and the executor of decisions on it."""
+
+    account: AccountKey
+    broker: GuardedBroker
+    executor: ShadowModeExecutor
+
+
+async def open_desk(
+    stack: AsyncExitStack,
+    config: BrokerConfig,
+    paper: Paper,
+    journal: Journal,
+    gate: KillGate,
+    clock: Clock,
+) -> Desk:
+    """Reach the venue and build what trades on it; `stack` closes it.
+
+    Raises `NotPermitted` when the venue or the configuration refuses for good, `VenueUnreachable`
+    when trying again may help, `AlreadyRunning` when another process trades on the account.
+    """
+    require_live_permitted(config)
+    venue = build_venue(config, clock, gate)
+    try:
+        account = await venue.get_account_key()
+        broker = await _guarded(venue, account, config, paper, journal, gate, clock)
+    except Rejected as refusal:
+        await venue.aclose()
+        raise NotPermitted(f"the venue refused the account: {refusal}") from None
+    except (NotSent, OutcomeUnknown) as failure:
+        await venue.aclose()
+        raise VenueUnreachable(f"the venue cannot be reached: {failure}") from None
+    stack.push_async_callback(venue.aclose)
+    if config.mode is not Mode.OFF and config.broker_type != "dummy":
+        stack.enter_context(account_lock(f"{account.venue}:{account.uid}"))
+    executor = ShadowModeExecutor(
+        broker,
+        journal,
+        SizingRules(
+            risk_per_trade_pct=config.risk_per_trade_pct,
+            protected=config.market_orders == "protected",
+            collar_pct=config.get_risk_guardrails().price_collar_pct,
+        ),
+        clock,
+        ask_before=await journal.last_row_at(),
+        needs_created_at=config.mode is Mode.LIVE and not config.use_testnet,
+    )
+    return Desk(account, broker, executor)
+
+
+async def _guarded(
+    venue: Venue,
+    account: AccountKey,
+    config: BrokerConfig,
+    paper: Paper,
+    journal: Journal,
+    gate: KillGate,
+    clock: Clock,
+) -> GuardedBroker:
+    """Guard `venue`; its simulated accounts open with its balances, in off with paper's."""
+    opening = dict(paper.balances)
+    if config.mode is not Mode.OFF:
+        balances = (await venue.get_account()).balances
+        opening = {asset: balance.total for asset, balance in balances.items()}
+    paper_account = await open_account(journal, f"paper:{account}", opening)
+    shadow = None
+    if config.mode is Mode.SHADOW:
+        shadow = await open_account(journal, f"shadow:{account}", opening)
+    return GuardedBroker(
+        venue,
+        config.get_risk_guardrails(),
+        intents=journal,
+        gate=gate,
+        clock=clock,
+        account_currency=config.account_currency,
+        paper=PaperBroker(paper_account, paper.fee_pct),
+        shadow=shadow,
+        taker_fee_pct=paper.fee_pct,
+    )

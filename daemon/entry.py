@@ -1,0 +1,47 @@
+"""Where the console command begins: the kill switch's handler first, everything else after.
+
+Until a handler stands, SIGUSR1 would end the process; the imports that follow take long enough for
+one to arrive.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+DEFAULT_STATE_DIR = "var"
+_TRADING_COMMANDS = {"run", "once"}
+
+
+def main() -> int:
+    """Run the command line; returns the exit status."""
+    if _TRADING_COMMANDS.intersection(sys.argv[1:]):
+        _arm(_state_dir(sys.argv[1:], dict(os.environ)))
+    from otonom_trader.daemon.cli import run_command_line  # noqa: PLC0415  after the handler
+
+    return run_command_line(sys.argv[1:])
+
+
+def _state_dir(arguments: list[str], environ: dict[str, str]) -> Path:
+    """Find the state directory as the command line will; a wrong one is refused there."""
+    for position, argument in enumerate(arguments):
+        if argument.startswith("--state-dir="):
+            return Path(argument.partition("=")[2])
+        if argument == "--state-dir" and position + 1 < len(arguments):
+            return Path(arguments[position + 1])
+    return Path(environ.get("STATE_DIRECTORY") or DEFAULT_STATE_DIR)
+
+
+def _arm(state_dir: Path) -> None:
+    from otonom_trader.daemon.kill import process_switch  # noqa: PLC0415  standard library only
+
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        switch = process_switch(state_dir)
+    except OSError:
+        return  # the command itself says what is wrong with the directory
+    signal.signal(signal.SIGUSR1, switch.on_signal)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

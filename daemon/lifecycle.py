@@ -1,0 +1,32 @@
+"""What the daemon may do now: its state, and the gate every order passes."""
+
+from otonom_trader.daemon.kill import KillSwitch
+from otonom_trader.domain.errors import NotReady, PaperOnly
+from otonom_trader.domain.mode import DaemonState
+
+
+class Lifecycle:
+    """The state of `contract.md`, "States"; it is the `KillGate` handed to brokers.
+
+    The kill switch stands above the phase: whatever the phase, a tripped switch means HALTED, and
+    only DRAINING is shown over it.
+    """
+
+    def __init__(self, switch: KillSwitch) -> None:
+        self.switch = switch
+        self.phase = DaemonState.STARTING
+
+    @property
+    def state(self) -> DaemonState:
+        """The state as `status` shows it."""
+        if self.switch.tripped and self.phase is not DaemonState.DRAINING:
+            return DaemonState.HALTED
+        return self.phase
+
+    def check(self) -> None:
+        """Return while new orders may leave; raise a `TradingHalted` otherwise."""
+        self.switch.check()
+        if self.phase is DaemonState.PAPER_ONLY:
+            raise PaperOnly("paper only")
+        if self.phase is not DaemonState.RUNNING:
+            raise NotReady(f"the daemon is {self.phase}")

@@ -1,0 +1,146 @@
+"""What a person asks of a daemon, whether or not one runs.
+
+Source: design.md, "The way of a kill"; contract.md, "States" (STOPPED).
+"""
+
+import os
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from otonom_trader.brokers.config import BrokerConfig
+from otonom_trader.brokers.kill_switch_file import kill_switch_asked
+from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask
+from otonom_trader.daemon.kill import KillSwitch, read_latch, write_latch
+from otonom_trader.daemon.locks import holder, state_dir_lock
+from otonom_trader.daemon.settings import Settings
+from otonom_trader.domain.clock import SystemClock
+from otonom_trader.domain.errors import NotPermitted, TraderError
+from otonom_trader.domain.mode import DaemonState
+from otonom_trader.storage.events import KillEvent
+from otonom_trader.storage.journal import Journal
+
+_CONFIRM_SECONDS = 5.0
+_PAUSE_SECONDS = 0.05
+
+Load = Callable[[], tuple[BrokerConfig, Settings]]
+
+
+async def answer(
+    state_dir: Path, load: Load, command: str, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the running daemon's answer to `command`; without one, what its files say.
+
+    Raises `TraderError` when neither can be asked.
+    """
+    try:
+        return await ask(state_dir / SOCKET_NAME, command, timeout_seconds=30.0, **arguments)
+    except NoDaemon:
+        pass
+    config, settings = load()
+    if not state_dir.is_dir():
+        raise TraderError(f"there is no state directory {state_dir}: name it with --state-dir")
+    with state_dir_lock(state_dir):
+        return await _STOPPED[command](config, settings, arguments)
+
+
+async def kill_daemon(state_dir: Path, reason: str, by: str) -> str:
+    """Trip the latch of `state_dir` and have its daemon, if one runs, confirm the halt.
+
+    Returns a sentence saying what is so now. The latch is durable first; no lock is needed. Raises
+    `TraderError` when a running daemon did not confirm.
+    """
+    write_latch(state_dir, reason, by)
+    pid = holder(state_dir)
+    if pid is None:
+        return "no daemon runs; the next start will be halted"
+    os.kill(pid, signal.SIGUSR1)
+    clock = SystemClock()
+    deadline_ns = clock.monotonic_ns() + int(_CONFIRM_SECONDS * 1e9)
+    while clock.monotonic_ns() < deadline_ns:
+        try:
+            status = await ask(state_dir / SOCKET_NAME, "status", timeout_seconds=1.0)
+        except NoDaemon:
+            if holder(state_dir) != pid:
+                return "the daemon has ended; the next start will be halted"
+        except TraderError:
+            pass  # busy: asked again until the deadline
+        else:
+            if status["kill_switch"]:
+                return f"halted: daemon {pid} is {status['state']}"
+        await clock.sleep(_PAUSE_SECONDS)
+    raise TraderError(
+        f"the latch is set, but daemon {pid} did not confirm the halt within "
+        f"{_CONFIRM_SECONDS:g} seconds: stop it with 'kill -9 {pid}'; its next start will be halted"
+    )
+
+
+async def _status(
+    config: BrokerConfig, settings: Settings, arguments: Mapping[str, object]
+) -> dict[str, Any]:
+    reason = read_latch(settings.state_dir)
+    counts: dict[str, int] = {}
+    if settings.journal_path.exists():
+        async with _journal(settings) as journal:
+            counts = await journal.counts()
+    return {
+        "state": DaemonState.STOPPED,
+        "mode": config.mode,
+        "kill_switch": reason is not None,
+        "kill_reason": reason,
+        "pid": None,
+        "decisions": counts,
+    }
+
+
+async def _orders(
+    config: BrokerConfig, settings: Settings, arguments: Mapping[str, object]
+) -> dict[str, Any]:
+    if not settings.journal_path.exists():
+        return {"rows": []}
+    async with _journal(settings) as journal:
+        return {
+            "rows": await journal.orders(
+                int(str(arguments["limit"])), open_only=bool(arguments["open_only"])
+            )
+        }
+
+
+async def _executions(
+    config: BrokerConfig, settings: Settings, arguments: Mapping[str, object]
+) -> dict[str, Any]:
+    if not settings.journal_path.exists():
+        return {"rows": []}
+    async with _journal(settings) as journal:
+        return {"rows": await journal.executions(int(str(arguments["limit"])))}
+
+
+async def _resume(
+    config: BrokerConfig, settings: Settings, arguments: Mapping[str, object]
+) -> dict[str, Any]:
+    reason = str(arguments["reason"]).strip()
+    if not reason:
+        raise NotPermitted("a reason is needed: otonom-trader resume --reason TEXT")
+    if kill_switch_asked(config.path):
+        raise NotPermitted(f"kill_switch is true in {config.path}: set it to false, then resume")
+    switch = KillSwitch(settings.state_dir)
+    switch.open()
+    try:
+        async with _journal(settings) as journal:
+            now = SystemClock().now()
+            await journal.record_kill(KillEvent(now, "resume", reason, "otonom-trader resume"))
+        switch.clear()
+    finally:
+        switch.close()
+    return {"state": DaemonState.STOPPED}
+
+
+def _journal(settings: Settings) -> Journal:
+    return Journal(settings.journal_path, clock=SystemClock())
+
+
+_STOPPED: dict[
+    str,
+    Callable[[BrokerConfig, Settings, Mapping[str, object]], Awaitable[dict[str, Any]]],
+] = {"status": _status, "orders": _orders, "executions": _executions, "resume": _resume}

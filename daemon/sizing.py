@@ -1,0 +1,141 @@
+"""How much: from a decision and what is owned to an order the venue would take. Pure.
+
+Source: contract.md, "Formulas" (size, market decisions).
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from otonom_trader.domain.amount import ZERO, is_multiple, plain, round_down, round_up
+from otonom_trader.domain.decision import Decision
+from otonom_trader.domain.market import Instrument, MarketSnapshot
+from otonom_trader.domain.order import OrderRequest, OrderType, Side, TimeInForce
+from otonom_trader.domain.verdict import Verdict
+
+_FINEST = Decimal("1e-12")  # a computed size is kept to so many digits before it is made to fit
+
+
+@dataclass(frozen=True, slots=True)
+class SizingRules:
+    """How decisions become orders: percent of equity at full strength, and the collar."""
+
+    risk_per_trade_pct: Decimal = Decimal(1)
+    protected: bool = True
+    collar_pct: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What can be traded with: equity in the account currency, base held and not yet being sold.
+
+    `rate` turns the quote asset into the account currency. None where it is not known.
+    """
+
+    equity: Decimal | None
+    sellable: Decimal
+    rate: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """An order of the right size; `requested_qty` is what it was before it was made to fit."""
+
+    order: OrderRequest
+    requested_qty: Decimal
+
+
+def size(
+    decision: Decision,
+    instrument: Instrument,
+    market: MarketSnapshot,
+    means: Means,
+    rules: SizingRules,
+    client_order_id: str,
+) -> Sized | Verdict:
+    """Return the order for a BUY or SELL decision, or the verdict that refuses it.
+
+    A quantity given by hand must lie on the venue's step; a computed one is rounded down to it.
+    SELL is clamped to the holding. Prices are made to fit the tick on the safe side.
+    """
+    side = Side(decision.direction)
+    reference = market.reference(side)
+    price = decision.price or reference
+    if price is None or reference is None:
+        return _refuse("no_price", f"No opposite quote for {instrument.symbol}")
+    requested = _requested(decision, price, means, rules)
+    if isinstance(requested, Verdict):
+        return requested
+    requested = round_down(requested, _FINEST)
+    by_hand = decision.qty is not None
+    if by_hand and not is_multiple(requested, instrument.qty_step):
+        step = plain(instrument.qty_step)
+        text = f"Quantity {plain(requested)} is off the step {step} of {instrument.symbol}"
+        return _refuse("qty_step", text, step, plain(requested))
+    qty = requested if side is Side.BUY else min(requested, means.sellable)
+    qty = round_down(qty, instrument.qty_step)
+    limit, kind, tif = _terms(decision, side, reference, instrument, rules)
+    too_small = _too_small(qty, requested, limit or reference, instrument)
+    if too_small is not None:
+        return too_small
+    order = OrderRequest(
+        instrument.venue_symbol, side, qty, limit, kind, tif, client_order_id=client_order_id
+    )
+    return Sized(order, requested)
+
+
+def _requested(
+    decision: Decision, price: Decimal, means: Means, rules: SizingRules
+) -> Decimal | Verdict:
+    if decision.qty is not None:
+        return decision.qty
+    if decision.notional is not None:
+        return decision.notional / price
+    if means.rate is None or means.equity is None or not means.equity > 0:
+        return _refuse("no_equity", "Equity is not known: the size cannot be told")
+    strength = decision.strength or ZERO
+    return means.equity * rules.risk_per_trade_pct / 100 * strength / (price * means.rate)
+
+
+def _terms(
+    decision: Decision,
+    side: Side,
+    reference: Decimal,
+    instrument: Instrument,
+    rules: SizingRules,
+) -> tuple[Decimal | None, OrderType, TimeInForce | None]:
+    """Return limit price, type and time in force."""
+    if decision.price is not None:
+        limit = _inside(decision.price, side, instrument)
+        return limit, OrderType.LIMIT, TimeInForce.GTC
+    if not rules.protected:
+        return None, OrderType.MARKET, None
+    collar = reference * (1 + side.sign * rules.collar_pct / 100)
+    return _inside(collar, side, instrument), OrderType.LIMIT, TimeInForce.IOC
+
+
+def _inside(price: Decimal, side: Side, instrument: Instrument) -> Decimal:
+    """Fit `price` to the tick without paying more, or receiving less, than it says."""
+    fit = round_down if side is Side.BUY else round_up
+    return fit(price, instrument.price_tick)
+
+
+def _too_small(
+    qty: Decimal, requested: Decimal, price: Decimal, instrument: Instrument
+) -> Verdict | None:
+    name = instrument.symbol
+    if qty <= 0 or qty < instrument.min_qty:
+        least = plain(max(instrument.min_qty, instrument.qty_step))
+        text = (
+            f"Size {plain(requested)} of {name} comes to {plain(qty)}, below the least of {least}"
+        )
+        return _refuse("min_qty", text, least, plain(qty))
+    notional = qty * price
+    if notional < instrument.min_notional:
+        least = plain(instrument.min_notional)
+        text = f"Notional {plain(notional)} {name.quote} is below the venue's least of {least}"
+        return _refuse("min_notional", text, least, plain(notional))
+    return None
+
+
+def _refuse(code: str, message: str, limit: str = "", value: str = "") -> Verdict:
+    return Verdict(code, allowed=False, message=message, limit=limit, value=value)

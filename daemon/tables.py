@@ -1,0 +1,114 @@
+"""What people read on a terminal: orders, executions and status as tables."""
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from statistics import quantiles
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+_DASH = "-"
+
+
+def show_executions(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print paper against broker, one row a decision, and what they come to."""
+    table = Table(title="Paper against broker", header_style="bold", expand=False)
+    for heading in ("decision", "symbol", "side", "outcome"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("qty", "paper", "broker", "slippage %", "latency ms"):
+        table.add_column(heading, justify="right")
+    table.add_column("note", overflow="fold")
+    for row in rows:
+        table.add_row(
+            str(row["decision_id"]),
+            _text(row["symbol"]),
+            _text(row["side"]),
+            str(row["outcome"]),
+            _text(row["qty"]),
+            _price(row["paper_fill_price"]),
+            _price(row["broker_fill_price"]),
+            _rounded(row["slippage_estimate"], 4),
+            _rounded(row["latency_ms"], 1),
+            _text(row["broker_message"]),
+        )
+    console.print(table)
+    console.print(summary(rows))
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return one line: decisions by outcome, mean slippage, latency."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row["outcome"]] = counts.get(row["outcome"], 0) + 1
+    parts = [f"{len(rows)} decisions"]
+    parts += [f"{count} {outcome}" for outcome, count in sorted(counts.items())]
+    slippages = [Decimal(row["slippage_estimate"]) for row in rows if row["slippage_estimate"]]
+    if slippages:
+        parts.append(f"mean slippage {sum(slippages) / len(slippages):.4f} %")
+    latencies = [
+        float(row["latency_ms"])
+        for row in rows
+        if row["latency_ms"] is not None and not math.isnan(float(row["latency_ms"]))
+    ]
+    if len(latencies) > 1:
+        cuts = quantiles(latencies, n=20, method="inclusive")
+        parts.append(f"latency p50 {cuts[9]:.1f} ms, p95 {cuts[18]:.1f} ms")
+    return " · ".join(parts)
+
+
+def show_orders(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print orders as the journal knows them."""
+    table = Table(title="Orders", header_style="bold")
+    for heading in ("decision", "client order id", "order id", "symbol", "side", "status"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("executed", "quote"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            *(
+                _text(row[name])
+                for name in (
+                    "decision_id",
+                    "client_order_id",
+                    "order_id",
+                    "symbol",
+                    "side",
+                    "status",
+                    "executed_qty",
+                    "quote_qty",
+                )
+            )
+        )
+    console.print(table)
+
+
+def show_status(console: Console, status: Mapping[str, Any]) -> None:
+    """Print a status, one line a fact."""
+    table = Table(show_header=False, box=None)
+    for name, value in status.items():
+        table.add_row(name.replace("_", " "), _joined(value))
+    console.print(table)
+
+
+def _joined(value: object) -> str:
+    if isinstance(value, Mapping):
+        return _text(", ".join(f"{count} {key}" for key, count in value.items()))
+    if isinstance(value, list):
+        return _text(", ".join(str(entry) for entry in value))
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    return _DASH if value is None or value == "" else str(value)
+
+
+def _price(value: object) -> str:
+    return _DASH if value is None else f"{Decimal(str(value)):.2f}"
+
+
+def _rounded(value: object, digits: int) -> str:
+    if value is None or math.isnan(float(str(value))):
+        return _DASH
+    return f"{Decimal(str(value)):.{digits}f}"

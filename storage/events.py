@@ -1,0 +1,75 @@
+"""What happened beside decisions: kills and resumes, equity over time, configurations applied."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from otonom_trader.storage.rows import digits, instant, storable
+
+
+@dataclass(frozen=True, slots=True)
+class KillEvent:
+    """A trip of the kill switch or a resume: `action` is ``trip`` or ``resume``, `by` its door."""
+
+    at: datetime
+    action: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class EquityPoint:
+    """What an account was worth at one time, in `currency`; `account` names leg and account."""
+
+    at: datetime
+    account: str
+    equity: Decimal
+    currency: str
+
+
+def insert_kill(connection: sqlite3.Connection, event: KillEvent) -> None:
+    """Write a kill or resume."""
+    connection.execute(
+        "INSERT INTO kill_events (at, action, reason, by) VALUES (?, ?, ?, ?)",
+        (instant(event.at), event.action, storable(event.reason), storable(event.by)),
+    )
+
+
+def select_kills(connection: sqlite3.Connection) -> list[KillEvent]:
+    """All kills and resumes, newest last."""
+    rows = connection.execute("SELECT at, action, reason, by FROM kill_events ORDER BY seq")
+    return [KillEvent(datetime.fromisoformat(at), *rest) for at, *rest in rows]
+
+
+def insert_equity(connection: sqlite3.Connection, point: EquityPoint) -> None:
+    """Write an equity; ``ValueError`` for one that is no number."""
+    if not point.equity.is_finite():
+        raise ValueError(f"the equity of {point.account} must be a number, not {point.equity}")
+    connection.execute(
+        "INSERT INTO equity (at, account, equity, currency) VALUES (?, ?, ?, ?)",
+        (instant(point.at), point.account, digits(point.equity), point.currency),
+    )
+
+
+def select_equity(connection: sqlite3.Connection, limit: int) -> list[EquityPoint]:
+    """The newest `limit` points, newest last."""
+    rows = connection.execute(
+        "SELECT at, account, equity, currency FROM equity ORDER BY seq DESC LIMIT ?", (limit,)
+    ).fetchall()
+    return [
+        EquityPoint(datetime.fromisoformat(at), account, Decimal(equity), currency)
+        for at, account, equity, currency in reversed(rows)
+    ]
+
+
+def insert_configuration(
+    connection: sqlite3.Connection, hash_: str, text: str, version: str, now: datetime
+) -> int:
+    """Write a configuration as it is applied; return its row, which decisions refer to."""
+    row = connection.execute(
+        "INSERT INTO configurations (hash, version, text, applied_at) VALUES (?, ?, ?, ?)",
+        (hash_, version, storable(text), instant(now)),
+    ).lastrowid
+    assert row is not None  # noqa: S101  an insert that did not raise has a row
+    return row

@@ -1,0 +1,211 @@
+"""The journal: what was decided, intended and done, durable before it is acted on."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from otonom_trader.domain.decision import DecisionKey
+from otonom_trader.domain.errors import JournalError
+from otonom_trader.domain.execution import TradeExecutionLog
+from otonom_trader.domain.intent import Entry, Intent, LedgerChange, OpenIntent, SourcePosition
+from otonom_trader.domain.ledger import Ledger, Payment
+from otonom_trader.domain.order import OrderResult
+from otonom_trader.domain.ports import Clock
+from otonom_trader.domain.symbol import Symbol
+from otonom_trader.domain.verdict import Verdict
+from otonom_trader.storage import claims, events, ledgers, outcomes, queries
+from otonom_trader.storage.commit import GroupCommit
+from otonom_trader.storage.connection import ThreadedConnection
+from otonom_trader.storage.opening import check_file, open_file
+from otonom_trader.storage.rows import payload_digest
+
+__all__ = ["Journal", "payload_digest"]
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+
+class Journal:
+    """The journal's file at `path`, held alone: fills `IntentLog` and `PaperStore`.
+
+    Opens in ``async with`` or `open`. Every write returns once it is durable and is carried out
+    even where its awaiter is cancelled; writes keep the order in which they were first awaited, and
+    those that wait together are committed together. Every method raises `JournalError` when it
+    could not do what it was asked. Source: promises.md, P3, P13, P15.
+    """
+
+    def __init__(self, path: str | Path, *, clock: Clock) -> None:
+        self.path = Path(path)
+        self._clock = clock
+        self._connection = ThreadedConnection(partial(open_file, self.path))
+        self._remembered = claims.Remembered()
+        self._commits = GroupCommit(self._connection, self._remembered.clear)
+        self._configuration: int | None = None
+        self._newest_row_at: datetime | None = None
+
+    async def open(self) -> None:
+        """Open, create or migrate the file; raises `AlreadyRunning` and `JournalError`."""
+        if not self._connection.is_open:
+            await self._connection.open()
+            self._newest_row_at = await self._read(queries.newest_row_at)
+
+    async def aclose(self) -> None:
+        """Close once what was given so far is written; it may be opened again."""
+        await self._connection.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing can be written any more, None while all is well. Source: promises.md, P13."""
+        return self._commits.failure
+
+    # What is written
+
+    async def record(self, entry: Entry) -> None:
+        """Write a claim with all that came of it so far, in one transaction.
+
+        Raises `DuplicateDecision` for a decision that is claimed already.
+        """
+        await self._write(
+            claims.record, self._remembered, entry, self._configuration, self._clock.now()
+        )
+
+    async def settle(
+        self,
+        intent: Intent,
+        result: OrderResult,
+        execution: TradeExecutionLog,
+        shadow: LedgerChange | None = None,
+    ) -> None:
+        """Book an outcome; see `IntentLog.settle` and `outcomes.settle`."""
+        known = self._remembered.ledgers
+        await self._write(
+            outcomes.settle, known, intent, result, execution, shadow, self._clock.now()
+        )
+
+    async def set_position(self, position: SourcePosition) -> None:
+        """Note how far a source was read, where no claim goes with it."""
+        await self._write(claims.write_position, position, self._clock.now())
+
+    async def open_ledger(self, name: str, ledger: Ledger) -> None:
+        """Write the opening state of the account called `name`."""
+        known = self._remembered.ledgers
+        await self._write(ledgers.open_ledger, known, name, ledger, self._clock.now())
+
+    async def record_kill(self, event: events.KillEvent) -> None:
+        """Write a trip of the kill switch or a resume."""
+        await self._write(events.insert_kill, event)
+
+    async def record_equity(self, point: events.EquityPoint) -> None:
+        """Write what an account is worth."""
+        await self._write(events.insert_equity, point)
+
+    async def record_configuration(self, hash_: str, text: str, version: str = "") -> None:
+        """Write the configuration now in force; later claims refer to it. `text` is redacted."""
+        self._configuration = await self._write(
+            events.insert_configuration, hash_, text, version, self._clock.now()
+        )
+
+    # What is asked
+
+    async def seen(self, keys: Sequence[DecisionKey]) -> dict[DecisionKey, str]:
+        """Return the `payload_digest` of each of `keys` that is claimed."""
+        return await self._read(queries.seen, keys)
+
+    async def positions(self) -> dict[str, str]:
+        """Return how far each source was read."""
+        return await self._read(queries.positions)
+
+    async def open_intents(self) -> list[OpenIntent]:
+        """Return every intent that is not settled, oldest first."""
+        return await self._read(queries.open_intents)
+
+    async def has_order(self, client_order_id: str) -> bool:
+        """Return whether an order of that id is on record."""
+        return await self._read(queries.has_order, client_order_id)
+
+    async def orders(self, limit: int = 100, *, open_only: bool = False) -> list[dict[str, object]]:
+        """Return the newest `limit` orders, newest last, JSON-ready, money in text."""
+        return await self._read(queries.orders, limit, open_only=open_only)
+
+    async def executions(self, limit: int = 100) -> list[dict[str, object]]:
+        """Return the newest `limit` executions, newest last, JSON-ready, money in text."""
+        return await self._read(queries.executions, limit)
+
+    async def execution(self, key: DecisionKey) -> TradeExecutionLog | None:
+        """Return a decision's execution, None before its first outcome."""
+        return await self._read(queries.execution, key)
+
+    async def execution_history(self, key: DecisionKey) -> list[TradeExecutionLog]:
+        """Return what a decision's execution was before each update, oldest first."""
+        return await self._read(queries.execution_history, key)
+
+    async def verdicts(self, key: DecisionKey) -> tuple[Verdict, ...]:
+        """Return what each guardrail said of a decision."""
+        return await self._read(queries.verdicts, key)
+
+    async def traded_symbols(self) -> frozenset[Symbol]:
+        """Return every symbol met in a decision."""
+        return await self._read(queries.traded_symbols)
+
+    async def last_row_at(self) -> datetime | None:
+        """Return when the newest row before this start was written. Source: promises.md, P1."""
+        return self._newest_row_at
+
+    async def counts(self) -> dict[str, int]:
+        """Return decisions by outcome, and as ``pending`` intents without one."""
+        return await self._read(queries.counts)
+
+    async def kill_events(self) -> list[events.KillEvent]:
+        """Return all kills and resumes, newest last."""
+        return await self._read(events.select_kills)
+
+    async def equity(self, limit: int = 100) -> list[events.EquityPoint]:
+        """Return the newest `limit` equity points, newest last."""
+        return await self._read(events.select_equity, limit)
+
+    async def load_ledger(self, name: str) -> Ledger | None:
+        """Return the account called `name`, None when it was never opened."""
+        return await self._read(ledgers.load_ledger, self._remembered.ledgers, name)
+
+    async def ledger_entries(self, name: str) -> list[Payment]:
+        """Return all payments booked on the account called `name`, oldest first."""
+        return await self._read(ledgers.load_entries, name)
+
+    async def check(self) -> list[str]:
+        """Return what is wrong in the whole file, empty when it is sound; takes long on a big one.
+
+        Pages and indexes, references between rows, and ledgers against their entries.
+        """
+        return await self._read(check_file)
+
+    async def _read(
+        self,
+        query: Callable[Concatenate[sqlite3.Connection, _Given], _Result],
+        *args: _Given.args,
+        **kwargs: _Given.kwargs,
+    ) -> _Result:
+        try:
+            return await self._connection.run(query, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self.path} could not be read ({error})") from error
+
+    async def _write(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, _Given], _Result],
+        *args: _Given.args,
+        **kwargs: _Given.kwargs,
+    ) -> _Result:
+        try:
+            return await self._commits.write(lambda connection: work(connection, *args, **kwargs))
+        except sqlite3.Error as error:  # only a closed connection is left to raise this
+            raise JournalError(f"the journal {self.path} could not be written ({error})") from error

@@ -1,0 +1,172 @@
+"""What came of an intent: the order as it stands, its fills, its execution row."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from otonom_trader.domain.amount import ZERO
+from otonom_trader.domain.errors import JournalError
+from otonom_trader.domain.execution import Outcome, TradeExecutionLog
+from otonom_trader.domain.intent import Intent, LedgerChange
+from otonom_trader.domain.order import Fill, OrderResult
+from otonom_trader.storage import ledgers
+from otonom_trader.storage.errors import JournalConflict
+from otonom_trader.storage.rows import (
+    EXECUTION_COLUMNS,
+    STANDING_COLUMNS,
+    Value,
+    digits,
+    execution_row,
+    instant,
+    json_text,
+    read_standing,
+    standing_row,
+)
+from otonom_trader.storage.standing import ExecutionRank, Standing, merged
+
+_SELECT_ORDER = (
+    f"SELECT o.seq, o.decision, o.account, e.terminal, e.broker_qty, e.outcome,"  # noqa: S608
+    f" {', '.join(f'o.{name}' for name in STANDING_COLUMNS)} FROM orders o"
+    " LEFT JOIN executions e ON e.decision = o.decision WHERE o.client_order_id = ?"
+)
+_UPDATE_ORDER = (
+    f"UPDATE orders SET updated_at = ?, {', '.join(f'{name} = ?' for name in STANDING_COLUMNS)}"  # noqa: S608
+    " WHERE seq = ?"
+)
+_INSERT_EXECUTION = (
+    f"INSERT INTO executions (decision, {', '.join(EXECUTION_COLUMNS)})"  # noqa: S608
+    f" VALUES (?{', ?' * len(EXECUTION_COLUMNS)})"
+)
+_UPDATE_EXECUTION = (
+    f"UPDATE executions SET {', '.join(f'{name} = ?' for name in EXECUTION_COLUMNS)}"  # noqa: S608
+    " WHERE decision = ?"
+)
+_SELECT_EXECUTION = f"SELECT {', '.join(EXECUTION_COLUMNS)} FROM executions WHERE decision = ?"  # noqa: S608
+
+
+def settle(
+    connection: sqlite3.Connection,
+    known: ledgers.Known,
+    intent: Intent,
+    result: OrderResult,
+    execution: TradeExecutionLog,
+    shadow: LedgerChange | None,
+    now: datetime,
+) -> None:
+    """Book what `result` tells: see `IntentLog.settle`.
+
+    The order is SETTLED, and its reservation ends, once `execution` is terminal. Raises
+    `JournalError` for an intent that was never recorded, `JournalConflict` for a fill that is
+    written otherwise.
+    """
+    if (execution.source, execution.decision_id) != intent.decision:
+        raise ValueError(
+            f"the execution of {execution.decision_id} is not that of {intent.decision.id}"
+        )
+    row = connection.execute(_SELECT_ORDER, (intent.client_order_id,)).fetchone()
+    if row is None:
+        raise JournalError(f"order {intent.client_order_id} was never recorded as an intent")
+    order, decision, account, terminal, filled, outcome, *standing = row
+    before = read_standing(standing)
+    after = merged(before, result, settles=execution.terminal)
+    if result.fills:
+        _book_fills(connection, intent, order, account, result.fills)
+        after = _at_least(after, *_filled(connection, order))
+    if after != before:
+        connection.execute(_UPDATE_ORDER, (instant(now), *standing_row(after), order))
+    if outcome is None:
+        insert_execution(connection, decision, execution, now)
+    else:
+        rank = ExecutionRank(bool(terminal), Decimal(filled), outcome != Outcome.UNKNOWN)
+        if rank.gives_way_to(ExecutionRank.of(execution)):
+            _replace_execution(connection, decision, execution, now)
+    if shadow is not None and not ledgers.is_booked(connection, decision, shadow):
+        ledgers.book(connection, known, decision, shadow, now)
+
+
+def insert_execution(
+    connection: sqlite3.Connection, decision: int, execution: TradeExecutionLog, now: datetime
+) -> None:
+    """Write the first version of a decision's execution row."""
+    connection.execute(_INSERT_EXECUTION, (decision, *execution_row(execution, now)))
+
+
+def _replace_execution(
+    connection: sqlite3.Connection, decision: int, execution: TradeExecutionLog, now: datetime
+) -> None:
+    told = execution_row(execution, now)
+    stands = connection.execute(_SELECT_EXECUTION, (decision,)).fetchone()
+    if _telling(stands) == _telling(told):
+        return  # asked again, and nothing new: a resting order would fill the history
+    connection.execute(
+        "INSERT INTO executions_history (decision, execution, replaced_at) VALUES (?, ?, ?)",
+        (decision, json_text(dict(zip(EXECUTION_COLUMNS, stands, strict=True))), instant(now)),
+    )
+    connection.execute(_UPDATE_EXECUTION, (*told, decision))
+
+
+def _telling(row: Sequence[Value]) -> list[Value]:
+    columns = zip(EXECUTION_COLUMNS, row, strict=True)
+    return [value for name, value in columns if name not in ("recorded_at", "stages_ns")]
+
+
+def _book_fills(
+    connection: sqlite3.Connection,
+    intent: Intent,
+    order: int,
+    account: int,
+    fills: Iterable[Fill],
+) -> None:
+    for fill in fills:
+        identity = (account, intent.symbol.canonical, fill.trade_id, intent.order.side.value)
+        written = connection.execute(
+            'SELECT "order", price, qty FROM fills'
+            " WHERE account = ? AND symbol = ? AND trade_id = ? AND side = ?",
+            identity,
+        ).fetchone()
+        if written is None:
+            _insert_fill(connection, order, identity, fill)
+        elif (written[0], Decimal(written[1]), Decimal(written[2])) != (
+            order,
+            fill.price,
+            fill.qty,
+        ):
+            raise JournalConflict(
+                f"trade {fill.trade_id} of {intent.symbol} is written with another order, price or "
+                f"quantity than {intent.client_order_id} now tells"
+            )
+
+
+def _insert_fill(
+    connection: sqlite3.Connection, order: int, identity: tuple[int, str, str, str], fill: Fill
+) -> None:
+    connection.execute(
+        'INSERT INTO fills ("order", account, symbol, trade_id, side, price, qty, quote_qty, fee,'
+        " fee_asset, at, is_maker) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            order,
+            *identity,
+            digits(fill.price),
+            digits(fill.qty),
+            digits(fill.quote_qty),
+            digits(fill.fee),
+            fill.fee_asset,
+            instant(fill.at),
+            int(fill.is_maker),
+        ),
+    )
+
+
+def _filled(connection: sqlite3.Connection, order: int) -> tuple[Decimal, Decimal]:
+    rows = connection.execute('SELECT qty, quote_qty FROM fills WHERE "order" = ?', (order,))
+    amounts = [(Decimal(qty), Decimal(quote_qty)) for qty, quote_qty in rows]
+    return sum((qty for qty, _ in amounts), ZERO), sum((quote for _, quote in amounts), ZERO)
+
+
+def _at_least(standing: Standing, qty: Decimal, quote_qty: Decimal) -> Standing:
+    """A late fill counts even where the cumulative quantity that came with it is older."""
+    if (qty, quote_qty) <= (standing.filled_qty, standing.quote_qty):
+        return standing
+    return replace(standing, filled_qty=qty, quote_qty=quote_qty)

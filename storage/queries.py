@@ -1,0 +1,201 @@
+"""What is asked of the journal. Rows that are shown come as JSON-ready mappings, newest last."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from otonom_trader.domain.amount import ZERO, plain
+from otonom_trader.domain.decision import DecisionKey
+from otonom_trader.domain.execution import TradeExecutionLog
+from otonom_trader.domain.intent import OpenIntent
+from otonom_trader.domain.symbol import Symbol
+from otonom_trader.domain.verdict import Verdict
+from otonom_trader.storage.rows import (
+    EXECUTION_COLUMNS,
+    execution_json,
+    json_text,
+    read_execution,
+    read_json,
+    read_open_intent,
+    storable,
+)
+
+_EXECUTION = (
+    f"SELECT d.source, d.id AS decision_id, {', '.join(f'e.{name}' for name in EXECUTION_COLUMNS)}"  # noqa: S608
+    " FROM executions e JOIN decisions d ON d.seq = e.decision"
+)
+_NEWEST_ROWS = 1000  # a clock set back leaves rows that are newer than the last: look past it
+
+
+def seen(connection: sqlite3.Connection, keys: Iterable[DecisionKey]) -> dict[DecisionKey, str]:
+    """The payload digest of each of `keys` that is claimed."""
+    asked = {(storable(key.source), storable(key.id)): key for key in keys}
+    rows = connection.execute(
+        "SELECT d.source, d.id, d.digest FROM json_each(?) k CROSS JOIN decisions d"
+        " ON d.source = json_extract(k.value, '$[0]') AND d.id = json_extract(k.value, '$[1]')",
+        (json_text(list(asked)),),
+    )
+    return {asked[source, id_]: digest for source, id_, digest in rows}
+
+
+def positions(connection: sqlite3.Connection) -> dict[str, str]:
+    """How far each source was read."""
+    return dict(connection.execute("SELECT source, position FROM positions").fetchall())
+
+
+def open_intents(connection: sqlite3.Connection) -> list[OpenIntent]:
+    """Every order that is not settled, oldest first."""
+    rows = _rows(
+        connection,
+        "SELECT o.*, d.source, d.id AS decision_id, a.mode AS account_mode, a.venue, a.uid"
+        " FROM orders o JOIN decisions d ON d.seq = o.decision JOIN accounts a ON a.seq = o.account"
+        " WHERE o.phase <> 'SETTLED' ORDER BY o.seq",
+    )
+    return [
+        read_open_intent(row, execution(connection, DecisionKey(row["source"], row["decision_id"])))
+        for row in rows
+    ]
+
+
+def has_order(connection: sqlite3.Connection, client_order_id: str) -> bool:
+    """Whether an order of that id is on record."""
+    found = connection.execute("SELECT 1 FROM orders WHERE client_order_id = ?", (client_order_id,))
+    return found.fetchone() is not None
+
+
+def orders(
+    connection: sqlite3.Connection, limit: int, *, open_only: bool
+) -> list[dict[str, object]]:
+    """The newest `limit` orders; only those not settled if `open_only`."""
+    where = "WHERE o.phase <> 'SETTLED'" if open_only else ""
+    rows = _rows(
+        connection,
+        "SELECT o.*, d.source, d.id AS decision_id FROM orders o"  # noqa: S608
+        f" JOIN decisions d ON d.seq = o.decision {where} ORDER BY o.seq DESC LIMIT ?",
+        limit,
+    )
+    fees = _fees(connection, [row["seq"] for row in rows])
+    return [_order_json(row, fees[row["seq"]]) for row in reversed(rows)]
+
+
+def executions(connection: sqlite3.Connection, limit: int) -> list[dict[str, object]]:
+    """The newest `limit` executions."""
+    rows = _rows(connection, f"{_EXECUTION} ORDER BY e.decision DESC LIMIT ?", limit)
+    return [execution_json(read_execution(row)) for row in reversed(rows)]
+
+
+def execution(connection: sqlite3.Connection, key: DecisionKey) -> TradeExecutionLog | None:
+    """A decision's execution row, None before its first outcome."""
+    rows = _rows(connection, f"{_EXECUTION} WHERE d.source = ? AND d.id = ?", *key)
+    return read_execution(rows[0]) if rows else None
+
+
+def execution_history(connection: sqlite3.Connection, key: DecisionKey) -> list[TradeExecutionLog]:
+    """What a decision's execution row was before each update, oldest first."""
+    rows = connection.execute(
+        "SELECT h.execution FROM executions_history h JOIN decisions d ON d.seq = h.decision"
+        " WHERE d.source = ? AND d.id = ? ORDER BY h.seq",
+        key,
+    )
+    names = {"source": key.source, "decision_id": key.id}
+    return [read_execution(read_json(text) | names) for (text,) in rows]
+
+
+def verdicts(connection: sqlite3.Connection, key: DecisionKey) -> tuple[Verdict, ...]:
+    """What each guardrail said of a decision, in the order in which they were asked."""
+    rows = connection.execute(
+        "SELECT code, allowed, message, threshold, v.value FROM verdicts v"
+        " JOIN decisions d ON d.seq = v.decision WHERE d.source = ? AND d.id = ? ORDER BY n",
+        key,
+    )
+    return tuple(Verdict(code, bool(allowed), *rest) for code, allowed, *rest in rows)
+
+
+def traded_symbols(connection: sqlite3.Connection) -> frozenset[Symbol]:
+    """Every symbol met in a decision."""
+    rows = connection.execute("SELECT symbol FROM symbols")
+    return frozenset(Symbol(*name.split("-", 1)) for (name,) in rows)
+
+
+def newest_row_at(connection: sqlite3.Connection) -> datetime | None:
+    """When the newest claim, order or execution was written; None in an empty journal."""
+    newest = [
+        connection.execute(
+            f"SELECT max(written) FROM (SELECT {column} AS written FROM {table}"  # noqa: S608
+            f" ORDER BY {row} DESC LIMIT {_NEWEST_ROWS})"
+        ).fetchone()[0]
+        for table, column, row in (
+            ("decisions", "recorded_at", "seq"),
+            ("orders", "updated_at", "seq"),
+            ("executions", "recorded_at", "decision"),
+        )
+    ]
+    written = max(filter(None, newest), default=None)
+    return None if written is None else datetime.fromisoformat(written)
+
+
+def counts(connection: sqlite3.Connection) -> dict[str, int]:
+    """Decisions by outcome, and as ``pending`` those sent or to be sent without one yet."""
+    found = dict(
+        connection.execute(
+            "SELECT outcome, decisions FROM outcome_counts WHERE decisions > 0 ORDER BY outcome"
+        ).fetchall()
+    )
+    (pending,) = connection.execute(
+        "SELECT count(*) FROM orders WHERE phase <> 'SETTLED' AND phase = 'INTENT'"
+    ).fetchone()
+    return found | ({"pending": pending} if pending else {})
+
+
+def _order_json(row: sqlite3.Row, fees: dict[str, str]) -> dict[str, object]:
+    return {
+        "decision_id": row["decision_id"],
+        "source": row["source"],
+        "client_order_id": row["client_order_id"],
+        "order_id": row["order_id"],
+        "symbol": row["symbol"],
+        "side": row["side"],
+        "order_type": row["order_type"],
+        "time_in_force": row["time_in_force"],
+        "phase": row["phase"],
+        "state": row["state"],
+        "status": row["status"],
+        "qty": _plain(row["qty"]),
+        "price": _plain(row["price"]),
+        "executed_qty": _plain(row["filled_qty"]),
+        "quote_qty": _plain(row["quote_qty"]),
+        "fees": fees,
+        "message": row["message"],
+        "code": row["code"],
+        "signed_at_ms": row["signed_at_ms"],
+        "recorded_at": row["recorded_at"],
+        "updated_at": row["updated_at"],
+    }
+
+
+def _fees(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, dict[str, str]]:
+    totals: dict[int, dict[str, Decimal]] = defaultdict(dict)
+    rows = connection.execute(
+        'SELECT "order", fee_asset, fee FROM json_each(?) k CROSS JOIN fills f'
+        " ON f.\"order\" = k.value WHERE fee_asset <> ''",
+        (json_text(seqs),),
+    )
+    for order, asset, fee in rows:
+        totals[order][asset] = totals[order].get(asset, ZERO) + Decimal(fee)
+    plain_fees = {
+        order: {asset: plain(amount) for asset, amount in sorted(by_asset.items())}
+        for order, by_asset in totals.items()
+    }
+    return defaultdict(dict, plain_fees)
+
+
+def _rows(connection: sqlite3.Connection, sql: str, *parameters: object) -> list[sqlite3.Row]:
+    cursor = connection.cursor()
+    cursor.row_factory = sqlite3.Row
+    return cursor.execute(sql, parameters).fetchall()
+
+
+def _plain(text: str | None) -> str | None:
+    return None if text is None else plain(Decimal(text))

@@ -1,0 +1,240 @@
+"""The journal's tables. A step once released never changes; a new version appends a step."""
+
+APPLICATION_ID = 0x4F544E4A
+"""``OTNJ``, in the file's header: tells a journal from any other SQLite database."""
+
+_V1 = """
+CREATE TABLE configurations (
+    seq INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL,
+    version TEXT NOT NULL,
+    text TEXT NOT NULL,
+    applied_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE accounts (
+    seq INTEGER PRIMARY KEY,
+    mode TEXT NOT NULL,
+    venue TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    UNIQUE (mode, venue, uid)
+) STRICT;
+
+-- Every claim, whatever came of it; `defect` says why what came is no decision.
+CREATE TABLE decisions (
+    seq INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    defect TEXT,
+    received_at TEXT NOT NULL,
+    recorded_at TEXT NOT NULL,
+    configuration INTEGER REFERENCES configurations (seq),
+    UNIQUE (source, id)
+) STRICT;
+
+CREATE TABLE positions (
+    source TEXT PRIMARY KEY,
+    position TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE symbols (
+    symbol TEXT PRIMARY KEY,
+    first_met_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What a decision was judged on: the top of the book as JSON [[price, qty], ...], and equity.
+CREATE TABLE snapshots (
+    decision INTEGER PRIMARY KEY REFERENCES decisions (seq),
+    symbol TEXT,
+    taken_at TEXT,
+    bids TEXT,
+    asks TEXT,
+    equity TEXT
+) STRICT;
+
+CREATE TABLE verdicts (
+    decision INTEGER NOT NULL REFERENCES decisions (seq),
+    n INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    allowed INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    threshold TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (decision, n)
+) STRICT, WITHOUT ROWID;
+
+-- Intents and what became of them. The reservation counts until the phase is SETTLED.
+CREATE TABLE orders (
+    seq INTEGER PRIMARY KEY,
+    client_order_id TEXT NOT NULL UNIQUE,
+    decision INTEGER NOT NULL REFERENCES decisions (seq),
+    account INTEGER NOT NULL REFERENCES accounts (seq),
+    symbol TEXT NOT NULL,
+    venue_symbol TEXT NOT NULL,
+    side TEXT NOT NULL,
+    qty TEXT NOT NULL,
+    price TEXT,
+    order_type TEXT NOT NULL,
+    time_in_force TEXT,
+    requested_qty TEXT NOT NULL,
+    reserved_qty TEXT NOT NULL,
+    reserved_price TEXT NOT NULL,
+    paper_status TEXT,
+    paper_qty TEXT,
+    paper_quote_qty TEXT,
+    paper_fee TEXT,
+    paper_fee_asset TEXT,
+    recorded_at TEXT NOT NULL,
+    expires_at TEXT,
+    phase TEXT NOT NULL DEFAULT 'INTENT' CHECK (phase IN ('INTENT', 'OUTCOME', 'SETTLED')),
+    state TEXT,
+    status TEXT,
+    order_id TEXT,
+    signed_at_ms INTEGER,
+    filled_qty TEXT NOT NULL DEFAULT '0',
+    quote_qty TEXT NOT NULL DEFAULT '0',
+    message TEXT NOT NULL DEFAULT '',
+    code TEXT,
+    venue_code INTEGER,
+    transact_time TEXT,
+    raw TEXT NOT NULL DEFAULT '',
+    updated_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX orders_open ON orders (seq) WHERE phase <> 'SETTLED';
+
+-- Both sides of a trade with oneself carry one trade id, hence the side.
+CREATE TABLE fills (
+    seq INTEGER PRIMARY KEY,
+    "order" INTEGER NOT NULL REFERENCES orders (seq),
+    account INTEGER NOT NULL REFERENCES accounts (seq),
+    symbol TEXT NOT NULL,
+    side TEXT NOT NULL,
+    trade_id TEXT NOT NULL,
+    price TEXT NOT NULL,
+    qty TEXT NOT NULL,
+    quote_qty TEXT NOT NULL,
+    fee TEXT NOT NULL,
+    fee_asset TEXT NOT NULL,
+    at TEXT NOT NULL,
+    is_maker INTEGER NOT NULL,
+    UNIQUE (account, symbol, trade_id, side)
+) STRICT;
+CREATE INDEX fills_of_order ON fills ("order");
+
+CREATE TABLE executions (
+    decision INTEGER PRIMARY KEY REFERENCES decisions (seq),
+    symbol TEXT NOT NULL,
+    side TEXT,
+    qty TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    client_order_id TEXT,
+    paper_status TEXT,
+    paper_qty TEXT NOT NULL,
+    paper_fill_price TEXT,
+    paper_fee TEXT NOT NULL,
+    paper_fee_asset TEXT NOT NULL,
+    broker_ok INTEGER NOT NULL,
+    broker_order_id TEXT,
+    broker_message TEXT NOT NULL,
+    broker_code TEXT,
+    broker_ack_time TEXT,
+    broker_qty TEXT NOT NULL,
+    broker_fill_price TEXT,
+    broker_fees TEXT NOT NULL,
+    latency_ms REAL,
+    slippage_estimate TEXT,
+    requested_qty TEXT,
+    stages_ns TEXT NOT NULL,
+    recorded_at TEXT NOT NULL,
+    terminal INTEGER NOT NULL
+) STRICT;
+
+-- What an execution row was before it was updated, as JSON of its columns.
+CREATE TABLE executions_history (
+    seq INTEGER PRIMARY KEY,
+    decision INTEGER NOT NULL REFERENCES decisions (seq),
+    execution TEXT NOT NULL,
+    replaced_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX executions_history_of_decision ON executions_history (decision);
+
+-- Kept by triggers, so that a status need not count a million rows.
+CREATE TABLE outcome_counts (
+    outcome TEXT PRIMARY KEY,
+    decisions INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER executions_counted AFTER INSERT ON executions BEGIN
+    INSERT INTO outcome_counts VALUES (new.outcome, 1)
+        ON CONFLICT DO UPDATE SET decisions = decisions + 1;
+END;
+CREATE TRIGGER executions_recounted AFTER UPDATE OF outcome ON executions
+WHEN old.outcome <> new.outcome BEGIN
+    UPDATE outcome_counts SET decisions = decisions - 1 WHERE outcome = old.outcome;
+    INSERT INTO outcome_counts VALUES (new.outcome, 1)
+        ON CONFLICT DO UPDATE SET decisions = decisions + 1;
+END;
+
+-- Simulated accounts: `opening` (JSON) with all entries applied gives balances and costs.
+CREATE TABLE ledgers (
+    seq INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    opening TEXT NOT NULL,
+    opened_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE ledger_entries (
+    seq INTEGER PRIMARY KEY,
+    ledger INTEGER NOT NULL REFERENCES ledgers (seq),
+    decision INTEGER NOT NULL REFERENCES decisions (seq),
+    symbol TEXT NOT NULL,
+    base_change TEXT NOT NULL,
+    quote_change TEXT NOT NULL,
+    changes TEXT NOT NULL,
+    recorded_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX ledger_entries_of_decision ON ledger_entries (decision);
+
+CREATE TABLE ledger_balances (
+    ledger INTEGER NOT NULL REFERENCES ledgers (seq),
+    asset TEXT NOT NULL,
+    amount TEXT NOT NULL,
+    PRIMARY KEY (ledger, asset)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ledger_costs (
+    ledger INTEGER NOT NULL REFERENCES ledgers (seq),
+    symbol TEXT NOT NULL,
+    qty TEXT NOT NULL,
+    total TEXT NOT NULL,
+    realised TEXT NOT NULL,
+    PRIMARY KEY (ledger, symbol)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE kill_events (
+    seq INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    action TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    by TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE equity (
+    seq INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    equity TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1,)
+"""Scripts that lead from version n to n + 1; the newest version is their number."""

@@ -1,0 +1,142 @@
+"""What a testnet is started with, and the texts of its command line turned into it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Final, Self
+
+from otonom_trader.testnet.clock import Clock, WallClock
+
+HOST: Final = "127.0.0.1"
+DEFAULT_SYMBOL: Final = "BTCUSDT"
+
+
+@dataclass(frozen=True, slots=True)
+class MarketSpec:
+    """``synthetic``: a seeded random walk in every symbol. ``bars``: one symbol plays the
+    one-minute bars of a file, the others are synthetic. ``empty``: only the accounts trade.
+    """
+
+    kind: str = "synthetic"
+    path: Path | None = None
+    symbol: str = DEFAULT_SYMBOL
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """``synthetic``, ``empty`` or ``bars:FILE[@SYMBOL]``; anything else is a ValueError."""
+        if text in ("synthetic", "empty"):
+            return cls(kind=text)
+        kind, _, rest = text.partition(":")
+        if kind != "bars":
+            raise ValueError(
+                f"unknown market {text!r}: expected synthetic, empty or bars:FILE[@SYMBOL]"
+            )
+        file, at, symbol = rest.rpartition("@")
+        if not at:
+            file, symbol = rest, DEFAULT_SYMBOL
+        if not file or not symbol:
+            raise ValueError(f"market {text!r} names no file: expected bars:FILE[@SYMBOL]")
+        return cls(kind="bars", path=Path(file), symbol=symbol.upper())
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """One account with its key: HMAC, may trade, may not withdraw, bound to an address."""
+
+    api_key: str = "local-testnet-key"
+    api_secret: str = "local-testnet-secret"  # noqa: S105  play money on loopback
+    balances: Mapping[str, Decimal] = field(
+        default_factory=lambda: {"USDT": Decimal(100_000), "BTC": Decimal("0.5")}
+    )
+    uid: int = 0
+    """0 takes the next free one."""
+    name: str = ""
+    """Empty takes ``account-`` and the uid."""
+    fee_pct: Decimal = Decimal("0.1")
+    """Percent of what a fill receives, maker and taker alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """As exchangeInfo shows them; the defaults are the documented ones."""
+
+    weight_per_minute: int = 6_000
+    orders_per_10_seconds: int = 50
+    orders_per_day: int = 160_000
+    raw_requests_per_5_minutes: int = 300_000
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> Self:
+        """``["orders_per_10_seconds=1000"]``; ValueError names what is unknown or not a number."""
+        names = [entry.name for entry in fields(cls)]
+        given: dict[str, int] = {}
+        for text in texts:
+            name, _, number = text.partition("=")
+            if name not in names:
+                raise ValueError(f"unknown limit {name!r}: expected one of {', '.join(names)}")
+            if not (number.isascii() and number.isdigit() and int(number) > 0):
+                raise ValueError(f"limit {text!r} is not {name}=NUMBER with a number above 0")
+            given[name] = int(number)
+        return cls(**given)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryCaps:
+    """How much is remembered, so that a run of days stays flat in memory."""
+
+    orders_per_account: int = 50_000
+    requests: int = 100_000
+    trades_per_symbol: int = 2_000
+    klines_per_interval: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class TestnetConfig:
+    """A venue on loopback. ``port`` 0 takes a free one; ``speed`` X plays a bar in 60/X seconds;
+    ``warmup_bars`` are played as history before the start.
+    """
+
+    port: int = 0
+    accounts: tuple[AccountConfig, ...] = (AccountConfig(),)
+    market: MarketSpec = MarketSpec()
+    speed: Decimal = Decimal(1)
+    warmup_bars: int = 0
+    seed: int = 0
+    limits: RateLimits = RateLimits()
+    history: HistoryCaps = HistoryCaps()
+    clock: Clock = field(default_factory=WallClock)
+
+    # pytest would take the class for a test.
+    __test__ = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:
+            raise ValueError(f"port {self.port} is not between 0 and 65535")
+        if not (self.speed.is_finite() and 0 < self.speed <= 60_000):
+            raise ValueError(f"speed {self.speed} is not above 0 and at most 60000")
+        if self.warmup_bars < 0:
+            raise ValueError(f"warmup {self.warmup_bars} is negative")
+        keys = [account.api_key for account in self.accounts]
+        if len(set(keys)) != len(keys):
+            raise ValueError("two accounts have the same API key")
+
+
+def parse_balances(texts: Iterable[str]) -> dict[str, Decimal]:
+    """``["USDT=100000", "BTC=0.5"]`` as asset to amount; a malformed or repeated one is refused."""
+    balances: dict[str, Decimal] = {}
+    for text in texts:
+        asset, equals, amount_text = text.partition("=")
+        asset = asset.strip().upper()
+        try:
+            amount = Decimal(amount_text.strip())
+        except InvalidOperation:
+            amount = Decimal(-1)
+        if not (equals and asset.isalnum() and amount.is_finite() and amount >= 0):
+            raise ValueError(f"balance {text!r} is not ASSET=AMOUNT, for example USDT=100000")
+        if amount != amount.quantize(Decimal("1e-8")):
+            raise ValueError(f"balance {text!r} has more than 8 decimals")
+        if asset in balances:
+            raise ValueError(f"balance of {asset} is given twice")
+        balances[asset] = amount
+    return balances

@@ -1,0 +1,83 @@
+"""The venue's refusals: code, text and HTTP status as documented (Error codes for Binance)."""
+
+
+class VenueError(Exception):
+    """A refusal in the venue's own form, ``{"code": int, "msg": str}``, with its HTTP status."""
+
+    def __init__(
+        self, code: int, msg: str, *, status: int = 400, retry_after_seconds: int | None = None
+    ) -> None:
+        super().__init__(f"{code} {msg}")
+        self.code = code
+        self.msg = msg
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
+
+
+def mandatory(name: str) -> VenueError:
+    return VenueError(
+        -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+    )
+
+
+def either(first: str, second: str) -> VenueError:
+    return VenueError(
+        -1102, f"Param '{first}' or '{second}' must be sent, but both were empty/null!"
+    )
+
+
+def illegal(name: str, legal: str) -> VenueError:
+    return VenueError(
+        -1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'."
+    )
+
+
+def empty(name: str) -> VenueError:
+    return VenueError(-1105, f"Parameter '{name}' was empty.")
+
+
+def not_required(name: str) -> VenueError:
+    return VenueError(-1106, f"Parameter '{name}' sent when not required.")
+
+
+def invalid_data(name: str) -> VenueError:
+    return VenueError(-1130, f"Data sent for parameter '{name}' is not valid.")
+
+
+def filter_failure(name: str, *, code: int = -1013) -> VenueError:
+    return VenueError(code, f"Filter failure: {name}")
+
+
+def rejected(msg: str) -> VenueError:
+    return VenueError(-2010, msg)
+
+
+def bad_combination() -> VenueError:
+    return VenueError(-1128, "Combination of optional parameters invalid.")
+
+
+def invalid_symbol() -> VenueError:
+    return VenueError(-1121, "Invalid symbol.")
+
+
+def unknown_order() -> VenueError:
+    return VenueError(-2011, "Unknown order sent.")
+
+
+def no_such_order() -> VenueError:
+    return VenueError(-2013, "Order does not exist.")
+
+
+def client_id_mismatch() -> VenueError:
+    return VenueError(-2039, "Client order ID is not correct for this order ID.")
+
+
+def too_many_hours(hours: int) -> VenueError:
+    return VenueError(-1127, f"More than {hours} hours between startTime and endTime.")
+
+
+def not_served(method: str, path: str) -> VenueError:
+    return VenueError(
+        -1020,
+        f"This operation is not supported. (The local testnet does not serve {method} {path}.)",
+    )

@@ -1,0 +1,157 @@
+"""Counting requests and orders in fixed, clock-aligned windows (page "Rate Limits").
+
+Weight and raw requests are counted by address, unfilled orders by account.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from otonom_trader.testnet.config import RateLimits
+from otonom_trader.testnet.errors import VenueError
+from otonom_trader.testnet.orders import Event, Execution
+
+_MINUTE_MS: Final = 60_000
+_TEN_SECONDS_MS: Final = 10_000
+_DAY_MS: Final = 86_400_000
+# The documented example of what a maker's first fill gives back; a taker's gives back 1.
+_MAKER_CREDIT: Final = 5
+
+
+@dataclass(slots=True)
+class Window:
+    """A counter that starts anew at each multiple of its length."""
+
+    length_ms: int
+    _opened_ms: int = -1
+    _count: int = 0
+
+    def count(self, now_ms: int) -> int:
+        opened = now_ms - now_ms % self.length_ms
+        if opened != self._opened_ms:
+            self._opened_ms, self._count = opened, 0
+        return self._count
+
+    def add(self, amount: int, now_ms: int) -> int:
+        self._count = max(0, self.count(now_ms) + amount)
+        return self._count
+
+    def seconds_left(self, now_ms: int) -> int:
+        return -(-(self.length_ms - now_ms % self.length_ms) // 1000)
+
+
+@dataclass(slots=True)
+class OrderCount:
+    """Unfilled orders of one account."""
+
+    ten_seconds: Window = field(default_factory=lambda: Window(_TEN_SECONDS_MS))
+    day: Window = field(default_factory=lambda: Window(_DAY_MS))
+
+
+@dataclass(slots=True)
+class Caller:
+    """What one address has used."""
+
+    weight: Window = field(default_factory=lambda: Window(_MINUTE_MS))
+    raw: Window = field(default_factory=lambda: Window(5 * _MINUTE_MS))
+
+
+class Limits:
+    """All counters of the venue."""
+
+    def __init__(self, limits: RateLimits) -> None:
+        self.limits: Final = limits
+        self._callers: Final[dict[str, Caller]] = {}
+        self._orders: Final[dict[int, OrderCount]] = {}
+
+    def charge(self, address: str, weight: int, now_ms: int) -> int:
+        """Count one request; its weight used so far. Over a limit: -1003, HTTP 429."""
+        caller = self._caller(address)
+        used = caller.weight.add(weight, now_ms)
+        if caller.raw.add(1, now_ms) > self.limits.raw_requests_per_5_minutes:
+            raise VenueError(
+                -1003,
+                f"Too many requests; current limit is {self.limits.raw_requests_per_5_minutes} "
+                "requests per 5 MINUTE. Please use WebSocket Streams for live updates to avoid "
+                "polling the API.",
+                status=429,
+                retry_after_seconds=caller.raw.seconds_left(now_ms),
+            )
+        if used > self.limits.weight_per_minute:
+            raise VenueError(
+                -1003,
+                "Too much request weight used; current limit is "
+                f"{self.limits.weight_per_minute} request weight per 1 MINUTE. Please use "
+                "WebSocket Streams for live updates to avoid polling the API.",
+                status=429,
+                retry_after_seconds=caller.weight.seconds_left(now_ms),
+            )
+        return used
+
+    def refund(self, address: str, weight: int, now_ms: int) -> None:
+        """A successful trading request costs no weight."""
+        self._caller(address).weight.add(-weight, now_ms)
+
+    def used_weight(self, address: str, now_ms: int) -> int:
+        return self._caller(address).weight.count(now_ms)
+
+    def count_order(self, uid: int, now_ms: int) -> tuple[int, int]:
+        """Count one order on its way to the engine: the new counts. Over a limit: -1015."""
+        count = self._order_count(uid)
+        for window, limit, per in (
+            (count.day, self.limits.orders_per_day, "1 DAY"),
+            (count.ten_seconds, self.limits.orders_per_10_seconds, "10 SECOND"),
+        ):
+            # The day is looked at first: once it is used up the seconds stop counting.
+            if window.count(now_ms) >= limit:
+                raise VenueError(
+                    -1015,
+                    f"Too many new orders; current limit is {limit} orders per {per}.",
+                    status=429,
+                    retry_after_seconds=window.seconds_left(now_ms),
+                )
+        return count.ten_seconds.add(1, now_ms), count.day.add(1, now_ms)
+
+    def uncount_order(self, uid: int, now_ms: int) -> None:
+        """The engine refused it."""
+        self._credit(uid, 1, now_ms)
+
+    def on_event(self, event: Event) -> None:
+        """An order's first fill gives back some of the count of the current windows."""
+        if not isinstance(event, Execution) or event.fill is None:
+            return
+        first = event.executed == event.fill.trade.qty
+        if first and not event.order.account.is_participant:
+            credit = _MAKER_CREDIT if event.fill.is_maker else 1
+            self._credit(event.order.account.uid, credit, event.time_ms)
+
+    def order_counts(self, uid: int, now_ms: int) -> list[dict[str, Any]]:
+        """As GET rateLimit/order replies."""
+        count = self._order_count(uid)
+        counts = (count.ten_seconds.count(now_ms), count.day.count(now_ms))
+        windows = [entry for entry in self.rate_limits() if entry["rateLimitType"] == "ORDERS"]
+        return [entry | {"count": used} for entry, used in zip(windows, counts, strict=True)]
+
+    def rate_limits(self) -> list[dict[str, Any]]:
+        """As exchangeInfo shows them."""
+        limits = self.limits
+        rows = (
+            ("REQUEST_WEIGHT", "MINUTE", 1, limits.weight_per_minute),
+            ("ORDERS", "SECOND", 10, limits.orders_per_10_seconds),
+            ("ORDERS", "DAY", 1, limits.orders_per_day),
+            ("RAW_REQUESTS", "MINUTE", 5, limits.raw_requests_per_5_minutes),
+        )
+        return [
+            {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
+            for kind, interval, number, limit in rows
+        ]
+
+    def _credit(self, uid: int, amount: int, now_ms: int) -> None:
+        count = self._order_count(uid)
+        count.ten_seconds.add(-amount, now_ms)
+        count.day.add(-amount, now_ms)
+
+    def _caller(self, address: str) -> Caller:
+        return self._callers.setdefault(address, Caller())
+
+    def _order_count(self, uid: int) -> OrderCount:
+        return self._orders.setdefault(uid, OrderCount())

@@ -1,0 +1,93 @@
+"""What the command line's texts become, and what is refused."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from otonom_trader.testnet import (
+    AccountConfig,
+    LocalTestnet,
+    MarketSpec,
+    RateLimits,
+    TestnetConfig,
+    parse_balances,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ("synthetic", MarketSpec("synthetic")),
+        ("empty", MarketSpec("empty")),
+        ("bars:day.csv", MarketSpec("bars", Path("day.csv"), "BTCUSDT")),
+        ("bars:/a/b@c/day.csv@ethusdt", MarketSpec("bars", Path("/a/b@c/day.csv"), "ETHUSDT")),
+    ],
+)
+def test_a_market_is_written_in_one_word(text: str, spec: MarketSpec) -> None:
+    assert MarketSpec.parse(text) == spec
+
+
+@pytest.mark.parametrize("text", ["", "random", "bars", "bars:", "bars:@BTCUSDT", "bars:x@"])
+def test_another_word_is_refused_with_those_there_are(text: str) -> None:
+    with pytest.raises(ValueError, match="bars:FILE"):
+        MarketSpec.parse(text)
+
+
+def test_balances_are_asset_and_amount() -> None:
+    assert parse_balances(["USDT=100000", "btc=0.5"]) == {
+        "USDT": Decimal(100000),
+        "BTC": Decimal("0.5"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("texts", "problem"),
+    [
+        (["USDT"], "is not ASSET=AMOUNT"),
+        (["USDT="], "is not ASSET=AMOUNT"),
+        (["=5"], "is not ASSET=AMOUNT"),
+        (["USDT=-5"], "is not ASSET=AMOUNT"),
+        (["USDT=NaN"], "is not ASSET=AMOUNT"),
+        (["USDT=lots"], "is not ASSET=AMOUNT"),
+        (["USDT=0.000000001"], "has more than 8 decimals"),
+        (["USDT=1", "usdt=2"], "balance of USDT is given twice"),
+    ],
+)
+def test_a_malformed_balance_is_refused(texts: list[str], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        parse_balances(texts)
+
+
+def test_limits_are_name_and_number() -> None:
+    limits = RateLimits.parse(["orders_per_10_seconds=1000", "weight_per_minute=99"])
+    assert limits == RateLimits(orders_per_10_seconds=1000, weight_per_minute=99)
+
+
+@pytest.mark.parametrize("text", ["orders=5", "weight_per_minute", "weight_per_minute=0"])
+def test_an_unknown_or_empty_limit_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="limit"):
+        RateLimits.parse([text])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"port": 65_536},
+        {"speed": Decimal(0)},
+        {"speed": Decimal("NaN")},
+        {"warmup_bars": -1},
+        {"accounts": (AccountConfig(), AccountConfig())},
+    ],
+)
+def test_a_venue_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"port|speed|warmup|API key"):
+        TestnetConfig(**wrong)  # type: ignore[arg-type]
+
+
+async def test_two_accounts_have_two_names() -> None:
+    accounts = (AccountConfig(api_key="a", uid=5), AccountConfig(api_key="b", uid=5))
+    config = TestnetConfig(accounts=accounts, market=MarketSpec("empty"))
+    with pytest.raises(ValueError, match="two accounts are called 'account-5'"):
+        async with LocalTestnet(config):
+            pass
