@@ -6,6 +6,7 @@ Source: contract.md, "Configuration".
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -100,6 +101,15 @@ class Loaded(Generic[L]):
         if path in self.document.lines:
             return f"{self.document.name}:{self.document.lines[path]}"
         return DEFAULT
+
+    def path_of(self, path: KeyPath, text: str) -> Path:
+        """Return the file that the value `text` at `path` names.
+
+        A relative one is relative to the configuration file where that names it, else to the
+        working directory.
+        """
+        named_by_file = path in self.document.lines and path not in self.environment
+        return self.document.folder / text if named_by_file else Path(text)
 
     def refusal(self, path: KeyPath, sentence: str) -> ConfigurationError:
         """Return the error that refuses the value at `path`: place, key, `sentence`."""

@@ -51,9 +51,7 @@ def find_key(
         return given, loaded.origin(path)
     named: str | None = getattr(section, f"{name}_file")
     if named is not None:
-        file = Path(named)
-        if file_path not in loaded.environment:
-            file = loaded.document.folder / file
+        file = loaded.path_of(file_path, named)
         try:
             return _read_key(file, private=True), f"file {shown(str(file), limit=200)}"
         except FileNotFoundError:

@@ -11,6 +11,7 @@ from otonom_trader.domain.account import AccountKey, AccountSnapshot, Balance
 from otonom_trader.domain.amount import ZERO, Number, is_multiple, plain, positive
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import NotSent, Rejected
+from otonom_trader.domain.execution import Stage
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import (
@@ -115,6 +116,7 @@ class DummyBroker:
             qty=req.qty,
             price=req.price,
             transact_time=now,
+            stages_ns={Stage.SIGN_TO_ACK: 0},
         )
         if not is_multiple(req.qty, _STEP):
             return _refused(result, "off_step", f"qty {req.qty} is off the step {plain(_STEP)}")

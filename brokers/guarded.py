@@ -8,24 +8,29 @@ from typing import Self
 
 from otonom_trader.brokers.account_book import AccountBook
 from otonom_trader.brokers.base import PositionRow, Venue
-from otonom_trader.brokers.paper import PaperBroker, SimulatedAccount
-from otonom_trader.brokers.plan import Plan, flat_market, proposal_of, reservation_of
+from otonom_trader.brokers.paper import PaperBroker, SimulatedAccount, charge
+from otonom_trader.brokers.plan import (
+    Plan,
+    flat_market,
+    intent_of,
+    proposal_of,
+    reservation_of,
+    unsent,
+    unsent_row,
+)
 from otonom_trader.domain.account import AccountKey, Balance
 from otonom_trader.domain.amount import ZERO, Number, positive
 from otonom_trader.domain.clock import SystemClock
-from otonom_trader.domain.compare import compare, paper_outcome, with_paper
+from otonom_trader.domain.compare import compare
 from otonom_trader.domain.decision import Decision, Direction
 from otonom_trader.domain.errors import JournalError, NotReady, PaperOnly, TradingHalted, VenueError
 from otonom_trader.domain.execution import (
-    Outcome,
-    PaperStatus,
     SimulatedFill,
     Stage,
     TradeExecutionLog,
 )
 from otonom_trader.domain.ids import client_order_id
 from otonom_trader.domain.intent import Claim, Entry, Intent, LedgerChange, OpenIntent
-from otonom_trader.domain.ledger import Payment
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
@@ -33,7 +38,7 @@ from otonom_trader.domain.ports import Clock, IntentLog, KillGate
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.exposure import Exposure
 from otonom_trader.risk.limits import RiskGuardrails
-from otonom_trader.risk.pipeline import denial, judge, rejection_message
+from otonom_trader.risk.pipeline import denial, judge
 
 NEEDS_JOURNAL = (
     "live orders need the journal: run the daemon (otonom-trader run), or give intents= to "
@@ -121,12 +126,12 @@ class GuardedBroker:
         price = None if current_price is None else positive(current_price, "current_price")
         equity = None if current_equity is None else positive(current_equity, "current_equity")
         if self.mode is Mode.LIVE and self._intents is None:
-            return _unsent(req, f"Not sent: {NEEDS_JOURNAL}", "no_journal")
+            return unsent(req, f"Not sent: {NEEDS_JOURNAL}", "no_journal")
         try:
             plan = await self._plan(req, price)
             return (await self.carry_out(plan, equity)).result
         except (VenueError, JournalError, NotReady) as failure:
-            return _unsent(req, f"Not sent: {failure}", "not_sent")
+            return unsent(req, f"Not sent: {failure}", "not_sent")
 
     async def carry_out(
         self,
@@ -160,7 +165,9 @@ class GuardedBroker:
     ) -> Carried:
         """Book what is known of an order: at its acknowledgement, and as more is learnt."""
         async with self._lock:
-            result, change = self._expected_fill(intent, result)
+            change = None
+            if self._shadow is not None:
+                result, change = charge(self._shadow, intent, result)
             known = self._open.get(intent.client_order_id)
             before = known.row if known else None
             now = self._clock.now()
@@ -319,19 +326,9 @@ class GuardedBroker:
         return intent, stages
 
     def _intent(self, plan: Plan, account: AccountKey, paper: SimulatedFill | None) -> Intent:
-        decision = plan.claim.item
-        return Intent(
-            client_order_id=plan.order.client_order_id or "",
-            account=account,
-            decision=plan.claim.key,
-            order=plan.order,
-            symbol=plan.symbol,
-            reservation=reservation_of(plan, self.guardrails.price_collar_pct, self._taker_fee_pct),
-            paper=paper,
-            requested_qty=plan.requested_qty,
-            recorded_at=self._clock.now(),
-            expires_at=decision.expires_at if isinstance(decision, Decision) else None,
-        )
+        collar_pct = self.guardrails.price_collar_pct
+        reservation = reservation_of(plan, collar_pct, self._taker_fee_pct)
+        return intent_of(plan, account, reservation, paper, self._clock.now())
 
     def _judge(
         self, plan: Plan, current_equity: Decimal | None, halted: str | None
@@ -379,43 +376,11 @@ class GuardedBroker:
         stages: Mapping[str, int],
     ) -> Carried:
         """Write down a decision whose way ends here: denied, or with the paper leg alone."""
-        order = plan.order
-        message, code = ("", None)
-        if denied is not None:
-            message, code = rejection_message(denied), denied.code
-        row = TradeExecutionLog(
-            decision_id=plan.claim.key.id,
-            source=plan.claim.key.source,
-            symbol=plan.symbol.canonical,
-            side=order.side,
-            qty=order.qty,
-            requested_qty=plan.requested_qty,
-            outcome=Outcome.DENIED if paper is None else paper_outcome(paper),
-            mode=self.mode,
-            client_order_id=order.client_order_id,
-            broker_message=message,
-            broker_code=code,
-            stages_ns=dict(stages),
-            recorded_at=self._clock.now(),
-        )
-        if paper is None and denied is None:
-            reason = f"mode {self.mode} sends nothing and has no paper leg here"
-            row = replace(row, outcome=Outcome.NOT_SENT, broker_message=reason)
-        row = with_paper(row, paper)
+        row = unsent_row(plan, self.mode, denied, paper, stages, self._clock.now())
         await self._write(replace(entry, execution=row))
-        state = OrderState.REJECTED if denied is not None else OrderState.NOT_SENT
-        result = OrderResult(
-            state,
-            symbol=plan.instrument.venue_symbol,
-            side=order.side,
-            client_order_id=order.client_order_id,
-            message=row.broker_message,
-            code=code,
-            qty=order.qty,
-            price=order.price,
-            verdicts=entry.verdicts,
-        )
-        return Carried(result, row)
+        state = OrderState.NOT_SENT if denied is None else OrderState.REJECTED
+        result = unsent(plan.order, row.broker_message, row.broker_code, state)
+        return Carried(replace(result, verdicts=entry.verdicts), row)
 
     async def _write(self, entry: Entry) -> None:
         """Make `entry` durable, and only then take its paper fill over."""
@@ -423,31 +388,6 @@ class GuardedBroker:
             await self._intents.record(entry)
         if entry.paper is not None and self.paper is not None:
             self.paper.account.book(entry.paper)
-
-    def _expected_fill(
-        self, intent: Intent, result: OrderResult
-    ) -> tuple[OrderResult, LedgerChange | None]:
-        """Charge shadow's expected fill to the shadow account, or take it back if it cannot pay."""
-        if self._shadow is None or not result.filled_qty:
-            return result, None
-        side, fills = intent.order.side, result.fills
-        fee = sum((fill.fee for fill in fills), ZERO)
-        change = self._shadow.change(
-            Payment.of_fill(intent.symbol, side, result.filled_qty, result.quote_qty, fee)
-        )
-        if change is not None:
-            return result, change
-        return (
-            replace(
-                result,
-                message="the shadow account cannot pay for the expected fill",
-                code=PaperStatus.INSUFFICIENT_BALANCE.value,
-                filled_qty=ZERO,
-                quote_qty=ZERO,
-                fills=(),
-            ),
-            None,
-        )
 
     def _book(
         self,
@@ -469,16 +409,3 @@ class GuardedBroker:
         left = intent.order.qty - result.filled_qty
         self.account.reserve(id_, replace(intent.reservation, qty=left))
         self._open[id_] = OpenOrder(intent, row, self._clock.monotonic_ns())
-
-
-def _unsent(req: OrderRequest, message: str, code: str) -> OrderResult:
-    return OrderResult(
-        OrderState.NOT_SENT,
-        symbol=req.symbol,
-        side=req.side,
-        client_order_id=req.client_order_id,
-        message=message,
-        code=code,
-        qty=req.qty,
-        price=req.price,
-    )

@@ -1,16 +1,17 @@
 """The paper broker: fills on a book that was read, kept in a simulated account."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from otonom_trader.brokers.base import PositionRow
 from otonom_trader.domain.account import Balance
 from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.execution import PaperStatus, SimulatedFill
-from otonom_trader.domain.intent import LedgerChange
+from otonom_trader.domain.intent import Intent, LedgerChange
 from otonom_trader.domain.ledger import Ledger, Payment
 from otonom_trader.domain.market import MarketSnapshot
-from otonom_trader.domain.order import OrderRequest, Side
+from otonom_trader.domain.order import OrderRequest, OrderResult, OrderStatus, Side
 from otonom_trader.domain.ports import PaperStore
 from otonom_trader.domain.symbol import Symbol
 
@@ -42,6 +43,34 @@ async def open_account(
         ledger = Ledger(dict(opening))
         await store.open_ledger(name, ledger)
     return SimulatedAccount(name, ledger)
+
+
+def charge(
+    account: SimulatedAccount, intent: Intent, result: OrderResult
+) -> tuple[OrderResult, LedgerChange | None]:
+    """Charge the expected fill of a validated order to shadow's account.
+
+    Returns the result with the change to be written; where the account cannot pay, the result
+    without its fill, marked so. Source: contract.md, "Formulas" (a leg whose account cannot pay).
+    """
+    if not result.filled_qty:
+        return result, None
+    fee = sum((fill.fee for fill in result.fills), ZERO)
+    change = account.change(
+        Payment.of_fill(intent.symbol, intent.order.side, result.filled_qty, result.quote_qty, fee)
+    )
+    if change is not None:
+        return result, change
+    unpaid = replace(
+        result,
+        status=OrderStatus.EXPIRED,
+        message="the shadow account cannot pay for the expected fill",
+        code=PaperStatus.INSUFFICIENT_BALANCE.value,
+        filled_qty=ZERO,
+        quote_qty=ZERO,
+        fills=(),
+    )
+    return unpaid, None
 
 
 class PaperBroker:

@@ -1,14 +1,22 @@
 """An order on its way to be judged, and what follows from it alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from otonom_trader.domain.intent import Claim, Reservation
+from otonom_trader.domain.account import AccountKey
+from otonom_trader.domain.compare import paper_outcome, with_paper
+from otonom_trader.domain.decision import Decision
+from otonom_trader.domain.execution import Outcome, SimulatedFill, TradeExecutionLog
+from otonom_trader.domain.intent import Claim, Intent, Reservation
 from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot
-from otonom_trader.domain.order import OrderRequest, OrderType, Side
+from otonom_trader.domain.mode import Mode
+from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderType, Side
 from otonom_trader.domain.symbol import Symbol
+from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.exposure import Proposal
+from otonom_trader.risk.pipeline import rejection_message
 
 _NS = 1_000_000_000
 _ENDLESS = Decimal(10) ** 12  # base quantity of a book made up from one price
@@ -94,3 +102,80 @@ def flat_market(symbol: Symbol, price: Decimal, now: datetime, now_ns: int) -> M
     """Return a market that trades any quantity at `price`: what a caller's own price stands for."""
     level = (Level(price, _ENDLESS),)
     return MarketSnapshot(symbol, Book(level, level), now, now_ns)
+
+
+def intent_of(
+    plan: Plan,
+    account: AccountKey,
+    reservation: Reservation,
+    paper: SimulatedFill | None,
+    now: datetime,
+) -> Intent:
+    """Return what is written down before the order of `plan` leaves."""
+    decision = plan.claim.item
+    return Intent(
+        client_order_id=plan.order.client_order_id or "",
+        account=account,
+        decision=plan.claim.key,
+        order=plan.order,
+        symbol=plan.symbol,
+        reservation=reservation,
+        paper=paper,
+        requested_qty=plan.requested_qty,
+        recorded_at=now,
+        expires_at=decision.expires_at if isinstance(decision, Decision) else None,
+    )
+
+
+def unsent_row(
+    plan: Plan,
+    mode: Mode,
+    denied: Verdict | None,
+    paper: SimulatedFill | None,
+    stages_ns: Mapping[str, int],
+    now: datetime,
+) -> TradeExecutionLog:
+    """Return the execution row of a plan that is not sent: denied, or with its paper leg alone."""
+    if paper is not None:
+        outcome, message = paper_outcome(paper), ""
+    elif denied is not None:
+        outcome, message = Outcome.DENIED, ""
+    else:
+        outcome, message = Outcome.NOT_SENT, "nothing is sent now, and there is no paper leg here"
+    if denied is not None:
+        message = rejection_message(denied)
+    row = TradeExecutionLog(
+        decision_id=plan.claim.key.id,
+        source=plan.claim.key.source,
+        symbol=plan.symbol.canonical,
+        side=plan.order.side,
+        qty=plan.order.qty,
+        requested_qty=plan.requested_qty,
+        outcome=outcome,
+        mode=mode,
+        client_order_id=plan.order.client_order_id,
+        broker_message=message,
+        broker_code=denied.code if denied else None,
+        stages_ns=dict(stages_ns),
+        recorded_at=now,
+    )
+    return with_paper(row, paper)
+
+
+def unsent(
+    order: OrderRequest,
+    message: str,
+    code: str | None,
+    state: OrderState = OrderState.NOT_SENT,
+) -> OrderResult:
+    """Return the answer for an order that did not leave."""
+    return OrderResult(
+        state,
+        symbol=order.symbol,
+        side=order.side,
+        client_order_id=order.client_order_id,
+        message=message,
+        code=code,
+        qty=order.qty,
+        price=order.price,
+    )

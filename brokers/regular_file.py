@@ -10,11 +10,8 @@ def read_regular_file(path: str | Path, max_bytes: int) -> tuple[bytes, os.stat_
 
     Raises ``OSError``, and ``ValueError`` for what is no regular file or larger than `max_bytes`.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:  # noqa: PTH123  a descriptor, not a path
-        state = os.fstat(descriptor)
-        if stat.S_ISDIR(state.st_mode):
-            raise ValueError("it is a directory, not a file")
+    with open(path, "rb", opener=_open_at_once) as file:
+        state = os.fstat(file.fileno())
         if not stat.S_ISREG(state.st_mode):
             raise ValueError("it is not a regular file")
         content = file.read(max_bytes + 1)
@@ -28,3 +25,7 @@ def reason_of(error: OSError | ValueError) -> str:
     if isinstance(error, OSError):
         return (error.strerror or type(error).__name__).lower()
     return str(error)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)

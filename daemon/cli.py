@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import click
 import structlog
@@ -25,7 +25,7 @@ from otonom_trader.daemon.config_commands import config_app
 from otonom_trader.daemon.control import exit_status
 from otonom_trader.daemon.kill import process_switch
 from otonom_trader.daemon.locks import wait_for_state_dir_lock
-from otonom_trader.daemon.logs import configure_logging
+from otonom_trader.daemon.logs import Level, LogFormat, configure_logging
 from otonom_trader.daemon.operations import answer, kill_daemon
 from otonom_trader.daemon.settings import Settings, find_config_dir, find_state_dir, load_settings
 from otonom_trader.daemon.sources.append import append_decision
@@ -256,7 +256,9 @@ def _trade(
     from otonom_trader.daemon.app import Daemon  # noqa: PLC0415  the other commands start faster
 
     broker_config, settings = _load(config, state_dir)
-    configure_logging(settings.logging.format, settings.logging.level)
+    configure_logging(
+        cast("LogFormat", settings.logging.format), cast("Level", settings.logging.level)
+    )
     try:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         switch = process_switch(settings.state_dir)
@@ -291,7 +293,8 @@ def _show(result: Any, *, as_json: bool, table: Callable[[Console, Any], None]) 
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:
-        table(Console(), result)
+        # Off a terminal nothing is known of the width: lines are long rather than folded.
+        table(Console(width=None if sys.stdout.isatty() else 160), result)
 
 
 def _until_signalled(work: Coroutine[Any, Any, None]) -> None:

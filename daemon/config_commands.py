@@ -89,7 +89,7 @@ def show(
 
 @config_app.command()
 def init(config: ConfigDir = None) -> None:
-    """Write broker.yaml and daemon.yaml with commented defaults; never overwrites a file."""
+    """Write commented defaults; a file that is there already is left alone."""
     folder = config or Path("config")
     with _refusals_told():
         for name in FILE_NAMES:

@@ -110,7 +110,12 @@ class ControlServer:
             return
         task = self._connections.create_task(self._converse(reader, writer))
         self._open.add(task)
-        task.add_done_callback(self._open.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._open.discard(task)
+            writer.transport.abort()  # a task cancelled before its first step closes nothing
+
+        task.add_done_callback(ended)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -126,9 +131,12 @@ class ControlServer:
                     return
                 await self._send(writer, await self._answer(line))
         except (OSError, TimeoutError):
-            return  # the other side has gone, or stands still
+            writer.transport.abort()  # the other side has gone, or stands still
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         finally:
-            writer.close()
+            await _close(writer, self._timeout_seconds)
 
     async def _send(self, writer: asyncio.StreamWriter, reply: dict[str, Any]) -> None:
         writer.write(json.dumps(reply, allow_nan=False, default=_as_text).encode() + b"\n")
@@ -203,7 +211,18 @@ async def _exchange(path: Path, request: bytes) -> bytes:
         await writer.drain()
         return await reader.readline()
     finally:
-        writer.close()
+        writer.transport.abort()
+        await _close(writer, 0)
+
+
+async def _close(writer: asyncio.StreamWriter, patience_seconds: float) -> None:
+    """Close once everything was taken, at the latest after `patience_seconds`."""
+    writer.close()
+    try:
+        async with asyncio.timeout(patience_seconds):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
 
 
 def _bind(path: Path) -> socket.socket:

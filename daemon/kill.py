@@ -14,6 +14,7 @@ from types import FrameType
 from otonom_trader.domain.errors import TraderError, TradingHalted
 
 LATCH = "kill.latch"
+_MAX_READ = 65536
 
 
 class KillSwitch:
@@ -34,7 +35,7 @@ class KillSwitch:
         if self._fd is None:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             _sync_directory(self.path.parent)
-        self._reason = self._reason or _first_reason(os.pread(self._fd, 65536, 0))
+        self._reason = self._reason or _first_reason(os.pread(self._fd, _MAX_READ, 0))
 
     @property
     def tripped(self) -> bool:
@@ -61,7 +62,11 @@ class KillSwitch:
             return False
         self._reason = f"{reason} (by {by})" if reason else f"by {by}"
         if self._fd is not None:
-            append_latch(self._fd, reason, by)
+            already = _first_reason(os.pread(self._fd, _MAX_READ, 0))
+            if already is None:
+                append_latch(self._fd, reason, by)
+            else:  # whoever sent the signal has latched, and said why
+                self._reason = already
         return True
 
     def clear(self) -> None:
@@ -110,14 +115,19 @@ def append_latch(fd: int, reason: str, by: str) -> None:
 
 def write_latch(state_dir: Path, reason: str, by: str) -> None:
     """Trip the latch of `state_dir` from outside; raises `TraderError` without such a directory."""
-    if not state_dir.is_dir():
-        raise TraderError(f"there is no state directory {state_dir}: name it with --state-dir")
+    require_state_dir(state_dir)
     switch = KillSwitch(state_dir)
     switch.open()
     try:
         switch.trip(reason, by)
     finally:
         switch.close()
+
+
+def require_state_dir(state_dir: Path) -> None:
+    """Return where `state_dir` exists; raise `TraderError` otherwise, and make nothing."""
+    if not state_dir.is_dir():
+        raise TraderError(f"there is no state directory {state_dir}: name it with --state-dir")
 
 
 def read_latch(state_dir: Path) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.brokers.kill_switch_file import kill_switch_asked
 from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask
-from otonom_trader.daemon.kill import KillSwitch, read_latch, write_latch
+from otonom_trader.daemon.kill import KillSwitch, read_latch, require_state_dir, write_latch
 from otonom_trader.daemon.locks import holder, state_dir_lock
 from otonom_trader.daemon.settings import Settings
 from otonom_trader.domain.clock import SystemClock
@@ -39,8 +39,7 @@ async def answer(
     except NoDaemon:
         pass
     config, settings = load()
-    if not state_dir.is_dir():
-        raise TraderError(f"there is no state directory {state_dir}: name it with --state-dir")
+    require_state_dir(state_dir)
     with state_dir_lock(state_dir):
         return await _STOPPED[command](config, settings, arguments)
 

@@ -7,6 +7,7 @@ import structlog
 
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.daemon.resolver import Resolver
+from otonom_trader.domain.errors import Rejected
 from otonom_trader.domain.ids import is_ours
 from otonom_trader.domain.intent import Reservation
 from otonom_trader.domain.mode import Mode
@@ -16,6 +17,7 @@ from otonom_trader.storage.journal import Journal
 
 log = structlog.get_logger("reconcile")
 
+CANCEL_HINT = "run the daemon in mode live on that account, then 'otonom-trader kill' cancels it"
 _PAUSE_SECONDS = 0.5
 
 
@@ -24,10 +26,25 @@ class TruthInDoubt(Exception):
 
 
 async def take_up_earlier_orders(broker: GuardedBroker, journal: Journal) -> None:
-    """Take up every order of earlier runs that is not settled, and every symbol ever traded."""
+    """Take up every unsettled order of earlier runs on this account, and every symbol traded.
+
+    Orders of another account (another mode, venue or uid) are left as they are, and said to be.
+    """
+    account = await broker.venue.get_account_key()
     for symbol in await journal.traded_symbols():
-        broker.account.trade(await broker.venue.get_instrument(symbol.canonical))
+        try:
+            broker.account.trade(await broker.venue.get_instrument(symbol.canonical))
+        except Rejected as gone:
+            log.warning("symbol.gone", symbol=symbol, reason=str(gone))
     for earlier in await journal.open_intents():
+        if earlier.intent.account != account:
+            log.warning(
+                "order.left_working",
+                client_order_id=earlier.intent.client_order_id,
+                account=str(earlier.intent.account),
+                hint=CANCEL_HINT,
+            )
+            continue
         carried = await broker.take_up(earlier)
         if carried is not None:
             log.warning(
@@ -80,7 +97,7 @@ async def look_at_working_orders(broker: GuardedBroker, journal: Journal) -> Non
                 "order.left_working",
                 client_order_id=id_,
                 symbol=order.symbol,
-                hint="run the daemon in mode live and then 'otonom-trader kill' to cancel it",
+                hint=CANCEL_HINT,
             )
     broker.account.update_foreign(foreign)
 

@@ -40,6 +40,8 @@ OWN_SOURCE_NAME: Final = "decide"
 other sources there are, since a decision is known by its source's name and its id."""
 
 
+_PARAMETER = re.compile(r":(\w+)")
+
 Column = Annotated[str, choice(*FIELDS, "position")]
 
 
@@ -163,7 +165,7 @@ def load_settings(
     path = find_config_dir(config_dir) / "daemon.yaml"
     loaded = load(DaemonFile, read_yaml(path), environ, set(BrokerFile.model_fields))
     file, state = loaded.schema, find_state_dir(state_dir, environ)
-    decisions_db = _path(loaded, ("decisions_db",), file.decisions_db)
+    decisions_db = loaded.path_of(("decisions_db",), file.decisions_db)
     sources = _sources(loaded, decisions_db, state)
     return Settings(
         path=loaded.document.name,
@@ -240,29 +242,21 @@ def _source(
                 raise loaded.refusal((*at, key), "belongs to a source of type sql; remove it")
         if section.path is None:
             raise loaded.refusal((*at, "path"), "is missing; name the file decisions are in")
-        path = _path(loaded, (*at, "path"), section.path)
+        path = loaded.path_of((*at, "path"), section.path)
         source = SourceSettings("jsonl", section.name or path.stem, path)
         if section.name is None and _same_file(source, own):
             return replace(source, name=own.name)
         return source
-    if section.query is not None:
-        for parameter in (":after", ":limit"):
-            if not re.search(rf"{parameter}\b", section.query):
-                raise loaded.refusal(
-                    (*at, "query"), f"must use {parameter}; without it nothing is read once"
-                )
+    if section.query is not None and not {"after", "limit"} <= {*_PARAMETER.findall(section.query)}:
+        raise loaded.refusal((*at, "query"), "must use :after and :limit")
     path = decisions_db
     if section.path is not None:
-        path = _path(loaded, (*at, "path"), section.path)
+        path = loaded.path_of((*at, "path"), section.path)
     return SourceSettings("sql", section.name or path.stem, path, section.query, section.columns)
 
 
 def _same_file(one: SourceSettings, other: SourceSettings) -> bool:
     return one.type == other.type and os.path.realpath(one.path) == os.path.realpath(other.path)
-
-
-def _path(loaded: Loaded[DaemonFile], at: KeyPath, text: str) -> Path:
-    return loaded.document.folder / text if at in loaded.document.lines else Path(text)
 
 
 def _settings(

@@ -90,10 +90,11 @@ def _requested(
         return decision.qty
     if decision.notional is not None:
         return decision.notional / price
-    if means.rate is None or means.equity is None or not means.equity > 0:
+    equity = means.equity
+    if means.rate is None or equity is None or not equity.is_finite() or equity <= 0:
         return _refuse("no_equity", "Equity is not known: the size cannot be told")
     strength = decision.strength or ZERO
-    return means.equity * rules.risk_per_trade_pct / 100 * strength / (price * means.rate)
+    return equity * rules.risk_per_trade_pct / 100 * strength / (price * means.rate)
 
 
 def _terms(

@@ -1,11 +1,13 @@
 """What people read on a terminal: orders, executions and status as tables."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from statistics import quantiles
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -14,12 +16,12 @@ _DASH = "-"
 
 def show_executions(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print paper against broker, one row a decision, and what they come to."""
-    table = Table(title="Paper against broker", header_style="bold", expand=False)
-    for heading in ("decision", "symbol", "side", "outcome"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("qty", "paper", "broker", "slippage %", "latency ms"):
-        table.add_column(heading, justify="right")
-    table.add_column("note", overflow="fold")
+    table = Table(title="Paper against broker", header_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column("decision", overflow="fold")
+    for heading in ("symbol", "side", "outcome"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("qty", "paper", "broker", "slip %", "ms"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             str(row["decision_id"]),
@@ -31,10 +33,17 @@ def show_executions(console: Console, rows: Sequence[Mapping[str, Any]]) -> None
             _price(row["broker_fill_price"]),
             _rounded(row["slippage_estimate"], 4),
             _rounded(row["latency_ms"], 1),
-            _text(row["broker_message"]),
         )
     console.print(table)
-    console.print(summary(rows))
+    for code, count in _reasons(rows).items():
+        console.print(f"{count:>5} x {code}", highlight=False)
+    console.print(summary(rows), highlight=False)
+
+
+def _reasons(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Count the codes of what was not executed as asked, most frequent first."""
+    codes = Counter(row["broker_code"] for row in rows if row["broker_code"])
+    return dict(codes.most_common())
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> str:

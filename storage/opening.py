@@ -72,9 +72,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         return
     for (finding,) in connection.execute("PRAGMA quick_check(1)"):
         if finding != "ok":
-            raise JournalError(
-                f"the journal {path} is damaged ({' '.join(finding.split())}): {_RESTORE}"
-            )
+            said = " ".join(finding.split())
+            raise JournalError(f"the journal {path} is damaged ({said}): {_RESTORE}")
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:

@@ -36,7 +36,7 @@ class Account:
     # Ordered ones, whose oldest entry is found at once however many were dropped before it.
     orders: OrderedDict[int, Order] = field(default_factory=OrderedDict)
     latest_by_client_id: dict[tuple[str, str], Order] = field(default_factory=dict)
-    fills: OrderedDict[int, Fill] = field(default_factory=OrderedDict)
+    fills: OrderedDict[tuple[str, int, bool], Fill] = field(default_factory=OrderedDict)
 
     def balance(self, asset: str) -> Balance:
         balance = self.balances.get(asset)
@@ -80,8 +80,7 @@ class Account:
         if self.is_participant:
             return
         fill.order.fills.append(fill)
-        # One trade can have the account on both sides, hence the order id beside it.
-        self.fills[fill.trade.trade_id * 2 + fill.is_maker] = fill
+        self.fills[fill.trade.symbol, fill.trade.trade_id, fill.is_maker] = fill
         if len(self.fills) > self.history_cap:
             self.fills.popitem(last=False)
 

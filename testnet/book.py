@@ -74,14 +74,21 @@ class BookSide:
 
 
 class Book:
-    """Both sides. ``update_id`` grows with each change, as ``lastUpdateId`` does."""
+    """Both sides. ``update_id`` grows with each change, as ``lastUpdateId`` does; trade ids count
+    the symbol's trades without a gap.
+    """
 
-    __slots__ = ("asks", "bids", "update_id")
+    __slots__ = ("_last_trade_id", "asks", "bids", "update_id")
 
     def __init__(self) -> None:
         self.bids: Final = BookSide(Side.BUY)
         self.asks: Final = BookSide(Side.SELL)
         self.update_id = 0
+        self._last_trade_id = 0
+
+    def next_trade_id(self) -> int:
+        self._last_trade_id += 1
+        return self._last_trade_id
 
     def side(self, side: Side) -> BookSide:
         return self.bids if side is Side.BUY else self.asks

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from otonom_trader.testnet.accounts import Account
-from otonom_trader.testnet.amounts import SCALE, quote_of
+from otonom_trader.testnet.amounts import quote_of
 from otonom_trader.testnet.book import Book, BookSide, Level
-from otonom_trader.testnet.errors import VenueError, filter_failure, rejected
+from otonom_trader.testnet.errors import VenueError, rejected
 from otonom_trader.testnet.exchange_info import SymbolRules
+from otonom_trader.testnet.liquidity import available, market_cost, qty_for_quote
 from otonom_trader.testnet.orders import (
     BalanceChange,
     Event,
@@ -30,6 +31,7 @@ from otonom_trader.testnet.orders import (
     TimeInForce,
     Trade,
 )
+from otonom_trader.testnet.settlement import settle, unlock
 
 
 class Engine:
@@ -42,7 +44,6 @@ class Engine:
         self.credited: Final[dict[str, int]] = {}
         self.fees: Final = self.open_account(Account("fees", 0, 0, 0, 0, is_participant=True))
         self._last_order_id = 0
-        self._last_trade_id = 0
         self._last_execution_id = 0
         self._last_match_id = 0
 
@@ -54,10 +55,6 @@ class Engine:
         """Bring an asset into the venue."""
         account.balance(asset).free += amount
         self.credited[asset] = self.credited.get(asset, 0) + amount
-
-    def next_trade_id(self) -> int:
-        self._last_trade_id += 1
-        return self._last_trade_id
 
     def place(self, account: Account, new: NewOrder, now_ms: int) -> tuple[Order, list[Event]]:
         """Take an order and match it.
@@ -71,9 +68,9 @@ class Engine:
             raise rejected("Duplicate order sent.")
         if new.type is OrderType.LIMIT_MAKER and _crosses(book.opposite(new.side), new.price):
             raise rejected("Order would immediately match and take.")
-        order = self._admit(account, new, now_ms)
+        order = self._admit(account, new, book, now_ms)
         events: list[Event] = [self._execution(order, ExecutionType.NEW, now_ms)]
-        if new.time_in_force is TimeInForce.FOK and self._available(order) < order.qty:
+        if new.time_in_force is TimeInForce.FOK and available(book, order) < order.qty:
             self._expire(order, ExpiryReason.UNFILLED_FOK, events, now_ms)
         else:
             self._match(order, book, events, now_ms)
@@ -95,9 +92,7 @@ class Engine:
         self._report_balances(order, events, now_ms)
         return events
 
-    # Admission
-
-    def _admit(self, account: Account, new: NewOrder, now_ms: int) -> Order:
+    def _admit(self, account: Account, new: NewOrder, book: Book, now_ms: int) -> Order:
         self._last_order_id += 1
         order = Order(
             order_id=self._last_order_id,
@@ -121,12 +116,12 @@ class Engine:
         rules = self.rules[new.symbol]
         try:
             if new.quote_qty:
-                order.qty = self._qty_for_quote(order, rules)
+                order.qty = qty_for_quote(book, order, rules.step)
             if new.side is Side.SELL:
                 account.lock(rules.base, order.qty)
                 order.locked = order.qty
             else:
-                cost = self._market_cost(order) if not new.price else quote_of(new.price, new.qty)
+                cost = market_cost(book, order) if not new.price else quote_of(new.price, new.qty)
                 account.lock(rules.quote, cost)
                 order.locked = cost
         except VenueError:
@@ -134,66 +129,6 @@ class Engine:
             raise
         account.add(order)
         return order
-
-    def _reachable(self, order: Order) -> Iterable[tuple[Level, int]]:
-        """Levels the order could take, with the quantity there that is not its own account's."""
-        side = self.books[order.symbol].opposite(order.side)
-        prevented = order.self_trade_prevention is not SelfTradePrevention.NONE
-        own = {
-            working.price
-            for working in order.account.working_on(order.symbol).values()
-            if working.side is side.side
-        }
-        for level in side:
-            if not side.accepts(level, order.price):
-                return
-            if prevented and level.price in own:
-                others = (o for o in level.orders.values() if o.account is not order.account)
-                yield level, sum(other.remaining for other in others)
-            else:
-                yield level, level.qty
-
-    def _available(self, order: Order) -> int:
-        total = 0
-        for _, qty in self._reachable(order):
-            total += qty
-            if total >= order.qty:
-                break
-        return total
-
-    def _market_cost(self, order: Order) -> int:
-        """What a MARKET BUY would pay on the book as it stands."""
-        cost, left = 0, order.qty
-        for level, qty in self._reachable(order):
-            taken = min(left, qty)
-            # Rounded up by level, so that rounding fill by fill can never need more.
-            cost += -(-level.price * taken // SCALE)
-            left -= taken
-            if not left:
-                break
-        return cost
-
-    def _qty_for_quote(self, order: Order, rules: SymbolRules) -> int:
-        """The largest lot-size quantity whose quote amount stays within quoteOrderQty.
-
-        Where the book ends first, the rest counts at its last price, and will expire.
-        """
-        qty, left, price = 0, order.quote_qty, 0
-        for level, available in self._reachable(order):
-            price = level.price
-            taken = min(available, left * SCALE // price)
-            qty += taken
-            left -= quote_of(price, taken)
-            if taken < available:
-                break
-        else:
-            qty += left * SCALE // price if price else 0
-        qty -= qty % rules.step
-        if price and not qty:
-            raise filter_failure("LOT_SIZE")
-        return qty
-
-    # Matching
 
     def _match(self, taker: Order, book: Book, events: list[Event], now_ms: int) -> None:
         side = book.opposite(taker.side)
@@ -208,68 +143,40 @@ class Engine:
             ):
                 self._prevent(taker, maker, side, level, events, now_ms)
             else:
-                self._trade(taker, maker, side, level, events, now_ms)
+                self._trade(taker, maker, book, level, events, now_ms)
 
     def _trade(
         self,
         taker: Order,
         maker: Order,
-        side: BookSide,
+        book: Book,
         level: Level,
         events: list[Event],
         now_ms: int,
     ) -> None:
+        rules = self.rules[taker.symbol]
         qty = min(taker.remaining, maker.remaining)
         price = maker.price
-        buyer_is_maker = maker.side is Side.BUY
         trade = Trade(
-            trade_id=self.next_trade_id(),
+            trade_id=book.next_trade_id(),
             symbol=taker.symbol,
             price=price,
             qty=qty,
             quote=quote_of(price, qty),
             time_ms=now_ms,
-            buyer_is_maker=buyer_is_maker,
+            buyer_is_maker=maker.side is Side.BUY,
         )
         events.append(trade)
         for order, is_maker in ((taker, False), (maker, True)):
-            fill = self._settle(order, trade, is_maker=is_maker)
+            fill = settle(order, trade, rules, self.fees, is_maker=is_maker)
             order.update_ms = now_ms
             if is_maker:
-                side.reduce(level, order, qty)
+                book.side(order.side).reduce(level, order, qty)
             if order.remaining == 0:
                 self._close(order, OrderStatus.FILLED, now_ms)
             else:
                 order.status = OrderStatus.PARTIALLY_FILLED
             events.append(self._execution(order, ExecutionType.TRADE, now_ms, fill))
-
-    def _settle(self, order: Order, trade: Trade, *, is_maker: bool) -> Fill:
-        """Move one side of a trade: out of what the order locked, in after the fee."""
-        account, rules = order.account, self.rules[order.symbol]
-        order.executed += trade.qty
-        order.cumulative_quote += trade.quote
-        rate = account.maker_rate if is_maker else account.taker_rate
-        if order.side is Side.BUY:
-            paid_asset, paid, got_asset, got = rules.quote, trade.quote, rules.base, trade.qty
-            still_locked = (
-                quote_of(order.price, order.remaining) if order.price else order.locked - paid
-            )
-        else:
-            paid_asset, paid, got_asset, got = rules.base, trade.qty, rules.quote, trade.quote
-            still_locked = order.remaining
-        fee = got * rate // SCALE
-        released = order.locked - still_locked
-        paying = account.balance(paid_asset)
-        paying.locked -= released
-        # A buyer at a better price than its limit gets the difference back at once.
-        paying.free += released - paid
-        order.locked = still_locked
-        account.balance(got_asset).free += got - fee
-        if fee:
-            self.fees.balance(got_asset).free += fee
-        fill = Fill(trade, order, is_maker, fee, got_asset)
-        account.record(fill)
-        return fill
 
     def _prevent(
         self,
@@ -319,10 +226,8 @@ class Engine:
         if order.remaining == 0:
             self._close(order, OrderStatus.EXPIRED_IN_MATCH, now_ms)
         else:
-            self._unlock_to(order, order.remaining)
+            unlock(order, self.rules[order.symbol], order.remaining)
         events.append(self._execution(order, ExecutionType.TRADE_PREVENTION, now_ms))
-
-    # Endings
 
     def _rest_or_expire(self, order: Order, book: Book, events: list[Event], now_ms: int) -> None:
         if order.type is OrderType.MARKET:
@@ -340,26 +245,8 @@ class Engine:
     def _close(self, order: Order, status: OrderStatus, now_ms: int) -> None:
         order.status = status
         order.update_ms = now_ms
-        self._unlock_to(order, 0)
+        unlock(order, self.rules[order.symbol], 0)
         order.account.finish(order)
-
-    def _unlock_to(self, order: Order, remaining: int) -> None:
-        """Release what an order of this remaining quantity no longer needs locked."""
-        rules = self.rules[order.symbol]
-        if order.side is Side.SELL:
-            asset, needed = rules.base, remaining
-        elif order.price:
-            asset, needed = rules.quote, quote_of(order.price, remaining)
-        else:
-            asset, needed = rules.quote, order.locked if remaining else 0
-        released = order.locked - needed
-        if released:
-            balance = order.account.balance(asset)
-            balance.locked -= released
-            balance.free += released
-            order.locked = needed
-
-    # Events
 
     def _execution(
         self, order: Order, kind: ExecutionType, now_ms: int, fill: Fill | None = None

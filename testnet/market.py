@@ -129,7 +129,7 @@ class Market:
             step = due.print
             self._tape.add(
                 Trade(
-                    self._exchange.engine.next_trade_id(),
+                    self._book.next_trade_id(),
                     self._rules.symbol,
                     step.price,
                     step.qty,

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from otonom_trader.testnet import errors, replies
+from otonom_trader.testnet import errors, market_replies
 from otonom_trader.testnet.amounts import format_amount
 from otonom_trader.testnet.call import Call, public
 from otonom_trader.testnet.errors import VenueError
@@ -57,8 +57,8 @@ def depth(call: Call) -> Any:
     book = call.exchange.engine.books[rules.symbol]
     return {
         "lastUpdateId": book.update_id,
-        "bids": replies.levels(book.bids, limit),
-        "asks": replies.levels(book.asks, limit),
+        "bids": market_replies.levels(book.bids, limit),
+        "asks": market_replies.levels(book.asks, limit),
     }
 
 
@@ -66,7 +66,7 @@ def trades(call: Call) -> Any:
     rules = call.symbol()
     limit = call.parameters.limit(default=500, largest=1000)
     tape = call.exchange.tapes[rules.symbol]
-    return [replies.public_trade(trade, call.ticks) for trade in tape.trades(limit)]
+    return [market_replies.public_trade(trade, call.ticks) for trade in tape.trades(limit)]
 
 
 def klines(call: Call) -> Any:
@@ -81,7 +81,7 @@ def klines(call: Call) -> Any:
     limit = call.parameters.limit(default=500, largest=1000)
     series = call.exchange.tapes[rules.symbol].series(interval)
     candles = series.read(start, end, limit, call.now_ms)
-    return [replies.kline(candle, series.close_ms(candle), call.ticks) for candle in candles]
+    return [market_replies.kline(candle, series.close_ms(candle), call.ticks) for candle in candles]
 
 
 def average_price(call: Call) -> Any:
@@ -109,7 +109,7 @@ def day_ticker(call: Call) -> Any:
         raise errors.invalid_data("type")
     return _one_or_many(
         call,
-        lambda call, rules: replies.day_ticker(
+        lambda call, rules: market_replies.day_ticker(
             rules.symbol,
             call.exchange.tapes[rules.symbol].day(call.now_ms),
             _best_of(call, rules),

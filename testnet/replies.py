@@ -1,17 +1,14 @@
-"""The JSON shapes of the replies: names, order and types as the documentation shows them.
+"""JSON of orders and accounts: names, order and types as the documentation shows them.
 
 ``ticks`` is how many output time units a millisecond has: 1, or 1000 for a client that asked for
 microseconds.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from otonom_trader.testnet.accounts import Account
 from otonom_trader.testnet.amounts import SCALE, format_amount
-from otonom_trader.testnet.klines import Candle
-from otonom_trader.testnet.orders import Fill, Order, OrderType, Trade
-from otonom_trader.testnet.tape import DayStatistics
+from otonom_trader.testnet.orders import Fill, Order, OrderType
 
 Json = dict[str, Any]
 _ZERO = format_amount(0)
@@ -157,75 +154,6 @@ def own_trade(fill: Fill, ticks: int) -> Json:
     }
 
 
-def public_trade(trade: Trade, ticks: int) -> Json:
-    return {
-        "id": trade.trade_id,
-        "price": format_amount(trade.price),
-        "qty": format_amount(trade.qty),
-        "quoteQty": format_amount(trade.quote),
-        "time": trade.time_ms * ticks,
-        "isBuyerMaker": trade.buyer_is_maker,
-        "isBestMatch": True,
-    }
-
-
-def kline(candle: Candle, close_ms: int, ticks: int) -> list[Any]:
-    return [
-        candle.open_ms * ticks,
-        format_amount(candle.open),
-        format_amount(candle.high),
-        format_amount(candle.low),
-        format_amount(candle.close),
-        format_amount(candle.volume),
-        # The last unit of the candle, in either time unit.
-        (close_ms + 1) * ticks - 1,
-        format_amount(candle.quote),
-        candle.count,
-        format_amount(candle.taker_volume),
-        format_amount(candle.taker_quote),
-        "0",
-    ]
-
-
-def day_ticker(symbol: str, day: DayStatistics, best: Json, ticks: int, *, mini: bool) -> Json:
-    """``best`` is the book ticker's bid and ask fields."""
-    change = day.last - day.open
-    opening: Json = {"symbol": symbol}
-    figures: Json = {
-        "openPrice": format_amount(day.open),
-        "highPrice": format_amount(day.high),
-        "lowPrice": format_amount(day.low),
-    }
-    ending: Json = {
-        "volume": format_amount(day.volume),
-        "quoteVolume": format_amount(day.quote),
-        "openTime": day.open_ms * ticks,
-        "closeTime": day.close_ms * ticks,
-        "firstId": day.first_trade_id,
-        "lastId": day.last_trade_id,
-        "count": day.count,
-    }
-    if mini:
-        return opening | figures | {"lastPrice": format_amount(day.last)} | ending
-    thousandths = change * 100_000 // day.open if day.open else 0
-    sign = "-" if thousandths < 0 else ""
-    average = day.quote * SCALE // day.volume if day.volume else day.last
-    return (
-        opening
-        | {
-            "priceChange": format_amount(change),
-            "priceChangePercent": f"{sign}{abs(thousandths) // 1000}.{abs(thousandths) % 1000:03d}",
-            "weightedAvgPrice": format_amount(average),
-            "prevClosePrice": format_amount(day.previous_close),
-            "lastPrice": format_amount(day.last),
-            "lastQty": format_amount(day.last_qty),
-        }
-        | best
-        | figures
-        | ending
-    )
-
-
 def account(holder: Account, ticks: int, *, omit_zero: bool) -> Json:
     maker, taker = format_amount(holder.maker_rate), format_amount(holder.taker_rate)
     return {
@@ -296,12 +224,3 @@ def by_response_type(order: Order, response_type: str | None, ticks: int) -> Jso
     is_plain = order.type is OrderType.MARKET or order.type is OrderType.LIMIT
     wanted = response_type or ("FULL" if is_plain else "ACK")
     return {"ACK": ack, "RESULT": result, "FULL": full}[wanted](order, ticks)
-
-
-def levels(side: Iterable[Any], limit: int) -> list[list[str]]:
-    rows: list[list[str]] = []
-    for level in side:
-        if len(rows) == limit:
-            break
-        rows.append([format_amount(level.price), format_amount(level.qty)])
-    return rows

@@ -110,7 +110,8 @@ class RestApi:
         fault = ordered.fault
         if record is not None:
             record.fault = ordered.name
-            _note_unexecuted(record, incoming)
+            key = self._keys.get(incoming.headers.get("X-MBX-APIKEY", ""))
+            _note_unexecuted(record, key, incoming)
         if fault.before is not None:
             await fault.before(connection)
         reply = Reply(200, b"{}", {})
@@ -202,10 +203,10 @@ def _note_caller(record: RequestRecord, key: Key | None, parameters: Parameters)
         record.client_order_id = parameters.text("origClientOrderId")
 
 
-def _note_unexecuted(record: RequestRecord, incoming: Incoming) -> None:
+def _note_unexecuted(record: RequestRecord, key: Key | None, incoming: Incoming) -> None:
     """A request that a fault keeps from the engine is on record too, by what it says."""
     try:
-        _note_caller(record, None, decode(incoming.query, incoming.body))
+        _note_caller(record, key, decode(incoming.query, incoming.body))
     except VenueError as error:
         record.code = error.code
 

@@ -14,7 +14,9 @@ from otonom_trader.brokers.binance.errors import (
 from otonom_trader.brokers.binance.orders import Asked, stages_of
 from otonom_trader.brokers.binance.rules import Violation
 from otonom_trader.domain.errors import (
+    NotReady,
     OutcomeUnknown,
+    PaperOnly,
     Rejected,
     TradingHalted,
     VenueError,
@@ -75,7 +77,7 @@ def refused(asked: Asked, violation: Violation) -> OrderResult:
 def not_sent(known: OrderResult, error: VenueError | TradingHalted, failed: str) -> OrderResult:
     """Return the result when nothing about the order has left."""
     if isinstance(error, TradingHalted):
-        return replace(known, message=str(error), code="kill_switch")
+        return replace(known, message=str(error), code=_gate_code(error))
     state = (
         OrderState.REJECTED if isinstance(error, NotListed | NoSuchOrder) else OrderState.NOT_SENT
     )
@@ -103,3 +105,9 @@ def unknown(known: OrderResult, error: VenueError) -> OrderResult:
         code=code,
         venue_code=error.venue_code,
     )
+
+
+def _gate_code(error: TradingHalted) -> str:
+    if isinstance(error, NotReady):
+        return "not_ready"
+    return "paper_only" if isinstance(error, PaperOnly) else "kill_switch"

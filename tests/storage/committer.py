@@ -26,10 +26,9 @@ def say(*words: object) -> None:
 async def main(path: Path, first: int, largest: int) -> None:
     samples = Samples()
     async with Journal(path, clock=ToldClock()) as journal:
-        ledger = await journal.load_ledger("paper")
-        if ledger is None:
-            ledger = samples.opening
-            await journal.open_ledger("paper", ledger)
+        if await journal.load_ledger("paper") is None:
+            await journal.open_ledger("paper", samples.opening)
+        ledger = await journal.load_ledger("paper") or samples.opening
         if largest:
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
         number = first - 1

@@ -27,6 +27,10 @@ def decision(id_: str, **fields: object) -> Decision:
     return Decision(**(known | fields))  # type: ignore[arg-type]
 
 
+def contents(directory: Path) -> dict[str, bytes]:
+    return {each.name: each.read_bytes() for each in directory.iterdir()}
+
+
 @pytest.fixture
 async def path(tmp_path: Path) -> Path:
     path = tmp_path / "new" / "patron.db"
@@ -95,8 +99,8 @@ async def test_rows_that_are_no_decisions_are_left_out_and_told_of(path: Path) -
         assert len(session.malformed) == 2
 
 
-async def test_numbers_of_any_column_type_are_read(path: Path) -> None:
-    path.unlink()
+async def test_numbers_of_any_column_type_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.db"
     connection = sqlite3.connect(path)
     connection.execute(
         "CREATE TABLE decisions (id TEXT PRIMARY KEY, symbol, direction, strength REAL, qty,"
@@ -127,13 +131,12 @@ async def test_the_default_is_the_decision_database_of_the_working_directory(
 
 async def test_a_session_does_not_write(path: Path) -> None:
     await add_decision(path, decision("1"))
-    before = path.read_bytes()
+    before = contents(path.parent)
 
     async with get_session(path) as session:
         await session.query(Decision).all()
 
-    assert path.read_bytes() == before
-    assert [each.name for each in path.parent.iterdir()] == ["patron.db"]
+    assert contents(path.parent) == before
 
 
 async def test_creating_again_keeps_what_is_there(path: Path) -> None:

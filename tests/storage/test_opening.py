@@ -20,6 +20,14 @@ def change(path: Path, *statements: str) -> None:
     connection.close()
 
 
+def read(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def write(path: Path, data: bytes | bytearray) -> None:
+    path.write_bytes(data)
+
+
 def ask(connection: sqlite3.Connection, question: str) -> object:
     return connection.execute(question).fetchone()[0]
 
@@ -30,7 +38,7 @@ async def create(path: Path, clock: Any, samples: Any, decisions: int = 1) -> No
             await journal.record(samples.denied(number))
 
 
-async def test_a_new_journal_is_private_and_durable(path: Path) -> None:
+def test_a_new_journal_is_private_and_durable(path: Path) -> None:
     connection = open_file(path)
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -78,12 +86,12 @@ async def test_a_newer_schema_is_refused(path: Path, clock: Any, samples: Any) -
 
 
 async def test_a_file_that_is_no_database_is_refused(path: Path, clock: Any) -> None:
-    path.write_bytes(b"no database at all, of more bytes than a header has" * 100)
+    write(path, b"no database at all, of more bytes than a header has" * 100)
 
     with pytest.raises(JournalError, match=r"is damaged .* restore the newest backup"):
         await Journal(path, clock=clock).open()
 
-    assert path.read_bytes().startswith(b"no database")
+    assert read(path).startswith(b"no database")
 
 
 async def test_another_programs_database_is_refused_and_left_alone(path: Path, clock: Any) -> None:
@@ -104,9 +112,9 @@ async def test_a_corrupt_page_is_refused(path: Path, clock: Any, samples: Any) -
         "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_decisions_1'"
     ).fetchone()
     connection.close()
-    data = bytearray(path.read_bytes())
+    data = bytearray(read(path))
     data[(page - 1) * 4096 : page * 4096] = bytes(range(256)) * 16
-    path.write_bytes(data)
+    write(path, data)
 
     with pytest.raises(JournalError, match=r"is damaged .* restore the newest backup"):
         await Journal(path, clock=clock).open()

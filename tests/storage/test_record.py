@@ -26,7 +26,8 @@ async def test_an_intent_comes_back_as_it_was_written(journal: Journal, samples:
 
     assert found.intent == samples.intent()
     assert (found.order_id, found.signed_at_ms, found.execution) == (None, None, None)
-    assert (found.filled_qty, found.quote_qty) == (0, 0)
+    assert not found.filled_qty
+    assert not found.quote_qty
 
 
 async def test_an_intent_without_paper_leg_limit_or_expiry_comes_back_without(

@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otonom_trader.testnet.amounts import SCALE, parse_amount
@@ -72,6 +72,7 @@ def bars(draw: st.DrawFn) -> Bar:
     return Bar(draw(prices) * TICK, high * TICK, low * TICK, draw(prices) * TICK, volume)
 
 
+@settings(deadline=None)
 @given(bars(), st.integers(4, 120), st.integers())
 def test_the_trades_of_a_bar_make_up_the_bar(bar: Bar, parts: int, seed: int) -> None:
     path = play(bar, parts, Random(seed), TICK, STEP)  # noqa: S311
@@ -88,6 +89,7 @@ def test_the_trades_of_a_bar_make_up_the_bar(bar: Bar, parts: int, seed: int) ->
         assert all(step.qty % STEP == 0 for step in path)
 
 
+@settings(deadline=None)
 @given(st.integers(), st.sampled_from([60_000, 3_000, 1]))
 def test_made_up_bars_follow_on_each_other_from_the_seed(seed: int, price: int) -> None:
     def drawn() -> list[Bar]:

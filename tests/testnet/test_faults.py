@@ -35,6 +35,7 @@ async def test_a_dropped_request_ends_in_a_closed_connection(
     request = await last_request(alice)
     assert (request["fault"], request["accepted"]) == (fault, executes)
     assert (request["clientOrderId"], request["timestamp"]) == ("mine", alice.clock.time_ms())
+    assert request["account"] == "alice"
 
 
 @pytest.mark.parametrize(

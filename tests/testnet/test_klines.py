@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otonom_trader.testnet.klines import INTERVALS, KlineSeries, next_open_time, open_time
@@ -36,6 +36,7 @@ def test_a_candle_opens_on_its_interval_in_utc(interval: str, opened: str) -> No
 
 
 @pytest.mark.parametrize("interval", INTERVALS)
+@settings(deadline=None)
 @given(time_ms=st.integers(0, 4_000_000_000_000))
 def test_a_moment_lies_in_its_candle(interval: str, time_ms: int) -> None:
     opened = open_time(interval, time_ms)
@@ -55,6 +56,7 @@ TRADES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(TRADES)
 def test_candles_have_no_holes_and_hold_their_trades(
     drawn: list[tuple[int, int, int]],

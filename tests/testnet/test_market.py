@@ -260,6 +260,8 @@ async def test_the_same_seed_gives_the_same_market(bars_file: Path) -> None:
             play_until(venue, clock, 5, 0.25)
             assert candles(venue)
             assert candles(venue, symbol="ETHUSDT")
+            ids = [trade.trade_id for trade in venue.exchange.tapes["ETHUSDT"].trades(1000)]
+            assert ids == list(range(1, len(ids) + 1))
             return venue.exchange.tapes["BTCUSDT"].trades(1000)
 
     assert await run(1) == await run(1)

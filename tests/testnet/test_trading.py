@@ -357,3 +357,24 @@ async def test_order_test_can_tell_the_commission(alice: Client) -> None:
     )
     rates = {"maker": "0.00100000", "taker": "0.00100000"}
     assert answer.content["standardCommissionForOrder"] == rates
+
+
+async def test_a_prevented_match_with_oneself_is_told_on_both_orders(
+    alice: Client, bob: Client
+) -> None:
+    own = await alice.limit("SELL", "0.1", "20000")
+    await bob.limit("SELL", "1", "20000")
+    answer = await alice.limit("BUY", "0.3", "20000")
+    assert answer.content["status"] == "FILLED"
+    assert answer.content["preventedMatches"] == [
+        {
+            "preventedMatchId": 1,
+            "makerOrderId": own.content["orderId"],
+            "price": "20000.00000000",
+            "makerPreventedQuantity": "0.10000000",
+        }
+    ]
+    found = await alice.signed("GET", ORDER, symbol="BTCUSDT", orderId=own.content["orderId"])
+    assert found.content["status"] == "EXPIRED_IN_MATCH"
+    assert found.content["preventedMatchId"] == 1
+    assert found.content["preventedQuantity"] == "0.10000000"

@@ -1,0 +1,194 @@
+"""The kill switch: one latch, in memory and on disk, with many doors."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from otonom_trader.daemon import kill, set_kill_switch
+from otonom_trader.daemon.kill import LATCH, KillSwitch, read_latch, write_latch
+from otonom_trader.daemon.lifecycle import Lifecycle
+from otonom_trader.domain.errors import NotReady, PaperOnly, TraderError, TradingHalted
+from otonom_trader.domain.mode import DaemonState
+
+
+@pytest.fixture
+def switch(tmp_path: Path) -> KillSwitch:
+    opened = KillSwitch(tmp_path)
+    opened.open()
+    return opened
+
+
+def test_a_new_switch_lets_everything_pass(switch: KillSwitch) -> None:
+    switch.check()
+    assert not switch.tripped
+
+
+def test_a_trip_shuts_the_gate_and_is_on_disk_when_it_returns(switch: KillSwitch) -> None:
+    assert switch.trip("drawdown", "test")
+    with pytest.raises(TradingHalted, match=r"drawdown \(by test\)"):
+        switch.check()
+    event = json.loads(switch.path.read_text())
+    assert (event["reason"], event["by"]) == ("drawdown", "test")
+
+
+def test_a_second_trip_changes_nothing(switch: KillSwitch) -> None:
+    switch.trip("first", "test")
+    before = switch.path.read_bytes()
+    assert not switch.trip("second", "test")
+    assert switch.path.read_bytes() == before
+    assert switch.reason == "first (by test)"
+
+
+def test_a_restart_finds_the_latch(switch: KillSwitch, tmp_path: Path) -> None:
+    switch.trip("first", "test")
+    again = KillSwitch(tmp_path)
+    again.open()
+    assert again.reason == "first (by test)"
+
+
+def test_clearing_empties_memory_and_latch(switch: KillSwitch, tmp_path: Path) -> None:
+    switch.trip("first", "test")
+    switch.clear()
+    switch.check()
+    assert read_latch(tmp_path) is None
+
+
+@pytest.mark.parametrize("torn", [b'{"at": "2026', b"\0\0\0", b"[]\n", b"\n"])
+def test_a_torn_latch_is_a_trip_all_the_same(tmp_path: Path, torn: bytes) -> None:
+    (tmp_path / LATCH).write_bytes(torn)
+    switch = KillSwitch(tmp_path)
+    switch.open()
+    assert switch.reason == "the latch file is damaged"
+
+
+def test_a_latch_written_from_outside_gives_the_signal_its_reason(
+    switch: KillSwitch, tmp_path: Path
+) -> None:
+    write_latch(tmp_path, "too volatile", "operator")
+    assert not switch.tripped
+    switch.on_signal(signal.SIGUSR1, None)
+    assert switch.reason == "too volatile (by operator)"
+    assert len(switch.path.read_text().splitlines()) == 1
+
+
+def test_nothing_is_made_where_there_is_no_state_directory(tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere"
+    with pytest.raises(TraderError, match="there is no state directory"):
+        write_latch(missing, "x", "test")
+    assert not missing.exists()
+
+
+def test_a_disk_fault_in_the_handler_halts_memory_and_is_kept(
+    switch: KillSwitch, tmp_path: Path
+) -> None:
+    os.close(switch._fd or -1)
+    switch._fd = os.open(tmp_path / LATCH, os.O_RDONLY)
+    switch.on_signal(signal.SIGUSR1, None)
+    assert switch.tripped
+    assert isinstance(switch.unwritten, OSError)
+
+
+def test_the_handler_latches_while_the_event_loop_is_busy(tmp_path: Path) -> None:
+    program = """
+import os, signal, sys, time
+from pathlib import Path
+from otonom_trader.daemon.kill import process_switch
+switch = process_switch(Path(sys.argv[1]))
+signal.signal(signal.SIGUSR1, switch.on_signal)
+print("ready", flush=True)
+while not switch.tripped:   # never yields, as a busy loop does not
+    pass
+print(switch.reason, flush=True)
+"""
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    with process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGUSR1)
+        assert process.stdout.readline() == "signal (by SIGUSR1)\n"
+    assert read_latch(tmp_path) == "signal (by SIGUSR1)"
+
+
+async def test_set_kill_switch_trips_the_switch_of_this_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kill, "_of_process", None)
+    switch = kill.process_switch(tmp_path)
+    await set_kill_switch(True, "max drawdown")
+    assert switch.tripped
+    assert read_latch(tmp_path) == "max drawdown (by set_kill_switch)"
+
+
+async def test_set_kill_switch_without_a_daemon_latches_for_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kill, "_of_process", None)
+    await set_kill_switch(True, "before the holidays", tmp_path)
+    assert read_latch(tmp_path) == "before the holidays (by set_kill_switch)"
+
+
+async def test_set_kill_switch_false_is_refused_naming_resume() -> None:
+    with pytest.raises(ValueError, match="otonom-trader resume"):
+        await set_kill_switch(False)
+
+
+def test_a_loop_handler_still_runs_behind_the_latching_one(tmp_path: Path) -> None:
+    switch = KillSwitch(tmp_path)
+    switch.open()
+
+    async def wait_for_signal() -> None:
+        told = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, told.set)
+        signal.signal(signal.SIGUSR1, switch.on_signal)
+        try:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await asyncio.wait_for(told.wait(), 5)
+        finally:
+            loop.remove_signal_handler(signal.SIGUSR1)
+
+    asyncio.run(wait_for_signal())
+    assert switch.tripped
+
+
+@pytest.mark.parametrize(
+    "phase", [DaemonState.STARTING, DaemonState.RECONCILING, DaemonState.DRAINING]
+)
+def test_outside_running_the_gate_is_shut_without_denying(
+    switch: KillSwitch, phase: DaemonState
+) -> None:
+    lifecycle = Lifecycle(switch)
+    lifecycle.phase = phase
+    with pytest.raises(NotReady, match=phase):
+        lifecycle.check()
+    assert lifecycle.state is phase
+
+
+def test_running_passes_and_paper_only_says_so(switch: KillSwitch) -> None:
+    lifecycle = Lifecycle(switch)
+    lifecycle.phase = DaemonState.RUNNING
+    lifecycle.check()
+    lifecycle.phase = DaemonState.PAPER_ONLY
+    with pytest.raises(PaperOnly):
+        lifecycle.check()
+
+
+def test_a_tripped_switch_stands_above_every_phase_but_draining(switch: KillSwitch) -> None:
+    lifecycle = Lifecycle(switch)
+    switch.trip("x", "test")
+    for phase in (DaemonState.STARTING, DaemonState.RUNNING, DaemonState.PAPER_ONLY):
+        lifecycle.phase = phase
+        assert lifecycle.state is DaemonState.HALTED
+        with pytest.raises(TradingHalted) as halt:
+            lifecycle.check()
+        assert type(halt.value) is TradingHalted
+    lifecycle.phase = DaemonState.DRAINING
+    assert lifecycle.state is DaemonState.DRAINING

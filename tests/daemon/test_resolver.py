@@ -1,0 +1,248 @@
+"""Orders whose end is not known: settled by asking, never by sending again."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from otonom_trader.brokers.dummy import DummyBroker
+from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.daemon.executor import ShadowModeExecutor
+from otonom_trader.daemon.halting import cancel_own_orders
+from otonom_trader.daemon.reconcile import (
+    TruthInDoubt,
+    look_at_working_orders,
+    reconcile,
+    take_up_earlier_orders,
+)
+from otonom_trader.daemon.resolver import Resolver
+from otonom_trader.domain.decision import Decision
+from otonom_trader.domain.execution import Outcome
+from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderStatus
+from otonom_trader.storage.journal import Journal
+
+FENCE_SECONDS = 14.0
+
+
+class Unanswering:
+    """Makes a dummy venue lose replies: the order is carried out, or it is not."""
+
+    def __init__(self, venue: DummyBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._place = venue.place_order
+        self.executes = True
+        self.sent = 0
+        monkeypatch.setattr(venue, "place_order", self.place_order)
+        monkeypatch.setattr(type(venue), "unknown_fence_seconds", FENCE_SECONDS)
+
+    async def place_order(self, req: OrderRequest) -> OrderResult:
+        self.sent += 1
+        if self.executes:
+            await self._place(req)
+        return OrderResult(
+            OrderState.UNKNOWN,
+            symbol=req.symbol,
+            side=req.side,
+            client_order_id=req.client_order_id,
+            message="OUTCOME UNKNOWN, do not resend: timeout",
+        )
+
+
+@pytest.fixture
+def lost(venue: DummyBroker, monkeypatch: pytest.MonkeyPatch) -> Unanswering:
+    return Unanswering(venue, monkeypatch)
+
+
+@pytest.fixture
+def doubts() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def resolver(broker: GuardedBroker, clock: Any, doubts: list[str]) -> Resolver:
+    return Resolver(broker, clock, doubts.append)
+
+
+async def outcome(journal: Journal, decision: Decision) -> Outcome:
+    row = await journal.execution(decision.key)
+    assert row is not None
+    return row.outcome
+
+
+async def test_an_unknown_order_that_the_venue_carried_out_is_settled_as_filled(
+    executor: ShadowModeExecutor,
+    resolver: Resolver,
+    journal: Journal,
+    lost: Unanswering,
+    buy: Decision,
+) -> None:
+    row = await executor.execute_decision(None, buy)
+    assert (row.outcome, row.terminal, resolver.unknown) == (Outcome.UNKNOWN, False, 1)
+    await resolver.settle_unknown()
+    assert await outcome(journal, buy) is Outcome.FILLED
+    assert (resolver.unknown, lost.sent) == (0, 1)
+
+
+async def test_an_unknown_order_the_venue_does_not_know_is_absent_after_the_fence_and_two_misses(
+    executor: ShadowModeExecutor,
+    resolver: Resolver,
+    broker: GuardedBroker,
+    journal: Journal,
+    lost: Unanswering,
+    clock: Any,
+    buy: Decision,
+) -> None:
+    lost.executes = False
+    await executor.execute_decision(None, buy)
+    for _ in range(5):
+        await resolver.settle_unknown()
+    assert await outcome(journal, buy) is Outcome.UNKNOWN
+    clock.advance(FENCE_SECONDS - 0.001)
+    await resolver.settle_unknown()
+    await resolver.settle_unknown()
+    assert await outcome(journal, buy) is Outcome.UNKNOWN
+    assert broker.exposure().pending_buys == {"BTC": Decimal("0.02")}
+    clock.advance(0.001)
+    await resolver.settle_unknown()
+    assert await outcome(journal, buy) is Outcome.UNKNOWN
+    await resolver.settle_unknown()
+    assert await outcome(journal, buy) is Outcome.ABSENT
+    assert broker.exposure().pending_buys == {}
+    assert lost.sent == 1
+
+
+async def test_an_order_that_arrives_late_is_found_before_the_fence(
+    executor: ShadowModeExecutor,
+    resolver: Resolver,
+    journal: Journal,
+    lost: Unanswering,
+    clock: Any,
+    buy: Decision,
+) -> None:
+    lost.executes = False
+    row = await executor.execute_decision(None, buy)
+    clock.advance(FENCE_SECONDS + 1)
+    await resolver.settle_unknown()
+    await lost._place(OrderRequest("BTCUSDT", "BUY", row.qty, client_order_id=row.client_order_id))
+    await resolver.settle_unknown()
+    assert await outcome(journal, buy) is Outcome.FILLED
+
+
+def resting(buy: Decision, clock: Any, lives_seconds: float | None = None) -> Decision:
+    expires_at = None if lives_seconds is None else clock.now() + timedelta(seconds=lives_seconds)
+    return replace(buy, price=Decimal(49000), expires_at=expires_at)
+
+
+async def test_a_resting_order_is_followed_until_it_ends(
+    executor: ShadowModeExecutor,
+    resolver: Resolver,
+    broker: GuardedBroker,
+    journal: Journal,
+    venue: DummyBroker,
+    clock: Any,
+    buy: Decision,
+) -> None:
+    row = await executor.execute_decision(None, resting(buy, clock))
+    assert (row.outcome, row.terminal) == (Outcome.RESTING, False)
+    await resolver.follow_working()
+    assert await outcome(journal, buy) is Outcome.RESTING
+    await venue.cancel_order(row.client_order_id or "")
+    await resolver.follow_working()
+    assert await outcome(journal, buy) is Outcome.CANCELLED
+    assert broker.open_orders == ()
+
+
+async def test_what_is_left_of_a_limit_decision_is_cancelled_when_it_expires(
+    executor: ShadowModeExecutor, resolver: Resolver, journal: Journal, clock: Any, buy: Decision
+) -> None:
+    await executor.execute_decision(None, resting(buy, clock, lives_seconds=10))
+    clock.advance(9)
+    await resolver.follow_working()
+    assert await outcome(journal, buy) is Outcome.RESTING
+    clock.advance(1)
+    await resolver.follow_working()
+    assert await outcome(journal, buy) is Outcome.CANCELLED
+
+
+async def test_a_venue_that_forgets_an_accepted_order_puts_the_truth_in_doubt(
+    executor: ShadowModeExecutor,
+    resolver: Resolver,
+    venue: DummyBroker,
+    doubts: list[str],
+    clock: Any,
+    buy: Decision,
+) -> None:
+    row = await executor.execute_decision(None, resting(buy, clock))
+    venue._orders.clear()
+    await resolver.follow_working()
+    assert doubts == [f"the venue does not know order {row.client_order_id}, which it accepted"]
+
+
+async def test_an_intent_whose_process_died_is_asked_for_before_trading_starts(
+    broker: GuardedBroker,
+    resolver: Resolver,
+    executor: ShadowModeExecutor,
+    journal: Journal,
+    venue: DummyBroker,
+    clock: Any,
+    buy: Decision,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    placed = venue.place_order
+
+    async def dies_after_sending(req: OrderRequest) -> OrderResult:
+        await placed(req)
+        raise Killed
+
+    monkeypatch.setattr(venue, "place_order", dies_after_sending)
+    with pytest.raises(Killed):
+        await executor.execute_decision(None, buy)
+    assert await journal.execution(buy.key) is None
+    await take_up_earlier_orders(broker, journal)
+    assert await outcome(journal, buy) is Outcome.UNKNOWN
+    await reconcile(broker, resolver, journal, clock)
+    assert await outcome(journal, buy) is Outcome.FILLED
+
+
+async def test_a_working_order_with_our_prefix_that_is_not_on_record_is_a_doubt(
+    broker: GuardedBroker, journal: Journal, venue: DummyBroker
+) -> None:
+    id_ = "otn-" + "a" * 26
+    await venue.place_order(OrderRequest("BTCUSDT", "BUY", 1, 1, "LIMIT", client_order_id=id_))
+    with pytest.raises(TruthInDoubt, match=id_):
+        await look_at_working_orders(broker, journal)
+
+
+async def test_working_orders_of_others_count_as_exposure_and_raise_no_doubt(
+    broker: GuardedBroker, journal: Journal, venue: DummyBroker
+) -> None:
+    broker.account.trade(await venue.get_instrument("BTC-USDT"))
+    await venue.place_order(
+        OrderRequest("BTCUSDT", "BUY", 1, 40000, "LIMIT", client_order_id="by-hand")
+    )
+    await look_at_working_orders(broker, journal)
+    exposure = broker.exposure()
+    assert exposure.pending_buys == {"BTC": Decimal(1)}
+    assert exposure.pending_buy_value == 40000
+
+
+async def test_a_halt_cancels_own_working_orders_and_leaves_those_of_others(
+    executor: ShadowModeExecutor,
+    broker: GuardedBroker,
+    venue: DummyBroker,
+    clock: Any,
+    buy: Decision,
+) -> None:
+    await executor.execute_decision(None, resting(buy, clock))
+    await venue.place_order(
+        OrderRequest("BTCUSDT", "BUY", 1, 40000, "LIMIT", client_order_id="by-hand")
+    )
+    await cancel_own_orders(broker, clock)
+    left = await venue.get_open_orders()
+    assert [(order.client_order_id, order.status) for order in left] == [
+        ("by-hand", OrderStatus.NEW)
+    ]
