@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ROOMS := domain risk brokers storage daemon testnet
 SITE = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-SOURCES := $(shell find $(ROOMS) -name '*.py' -o -name py.typed) pyproject.toml README.md LICENSE
+SOURCES := $(shell find $(ROOMS) -name '*.py' -o -name '*.yaml' -o -name py.typed) pyproject.toml README.md LICENSE
 WORKERS ?= 2
 
 help:  ## show this list

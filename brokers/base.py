@@ -76,6 +76,9 @@ class Venue(Broker, MarketData, Protocol):
     def unknown_fence_seconds(self) -> float:
         """How long after signing a request may still be carried out; then absent means absent."""
 
+    async def sync_clock(self) -> None:
+        """Read the venue's clock, so that no order has to wait for that."""
+
     async def get_account_key(self) -> AccountKey:
         """Return whose account this is, at which venue and in which mode."""
 

@@ -88,6 +88,9 @@ class DummyBroker:
         """Return the prices that were set."""
         return {symbol: self._prices[symbol] for symbol in symbols if symbol in self._prices}
 
+    async def sync_clock(self) -> None:
+        """Nothing here is signed."""
+
     async def get_account_key(self) -> AccountKey:
         """Return the key of the one account there is."""
         return AccountKey(self.mode, "dummy", "dummy")

@@ -52,6 +52,9 @@ class OffVenue:
         """Return the mid price of each symbol that is listed."""
         return await self._market_data.get_marks(symbols)
 
+    async def sync_clock(self) -> None:
+        """Nothing here is signed."""
+
     async def get_account_key(self) -> AccountKey:
         """Return the key of the paper account."""
         return AccountKey(self.mode, self._venue, "paper")

@@ -4,6 +4,8 @@ from otonom_trader.daemon.kill import KillSwitch
 from otonom_trader.domain.errors import NotReady, PaperOnly
 from otonom_trader.domain.mode import DaemonState
 
+_TAKING_DECISIONS = (DaemonState.RUNNING, DaemonState.PAPER_ONLY, DaemonState.HALTED)
+
 
 class Lifecycle:
     """The state of `contract.md`, "States"; it is the `KillGate` handed to brokers.
@@ -22,6 +24,16 @@ class Lifecycle:
         if self.switch.tripped and self.phase is not DaemonState.DRAINING:
             return DaemonState.HALTED
         return self.phase
+
+    @property
+    def takes_decisions(self) -> bool:
+        """Whether decisions are taken in: executed, or denied on record while halted."""
+        return self.state in _TAKING_DECISIONS
+
+    def enter(self, phase: DaemonState) -> None:
+        """Move on to `phase`; nothing follows DRAINING."""
+        if self.phase is not DaemonState.DRAINING:
+            self.phase = phase
 
     def check(self) -> None:
         """Return while new orders may leave; raise a `TradingHalted` otherwise."""

@@ -42,7 +42,7 @@ def plain_value(value: object, depth: int = 0) -> Plain:
         case float():
             return float(value) if value - value == 0 else str(value)
         case Decimal():
-            return cut(plain(value))
+            return plain(value) if _digits(value) <= MAX_TEXT else cut(str(value))
         case datetime() | date() | time():
             return value.isoformat()
         case BaseException():
@@ -99,6 +99,11 @@ def described(error: BaseException) -> str:
         return text
     half = _MAX_TRACE // 2
     return f"{text[:half]}\n… ({len(text)} characters)\n{text[-half:]}"
+
+
+def _digits(value: Decimal) -> int:
+    _, digits, exponent = value.as_tuple()
+    return len(digits) + (abs(exponent) if isinstance(exponent, int) else 0)
 
 
 def _with_count(shown: dict[str, Plain], length: int) -> dict[str, Plain]:

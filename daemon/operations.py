@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from otonom_trader.brokers.config import BrokerConfig
-from otonom_trader.brokers.kill_switch_file import kill_switch_asked
 from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask
+from otonom_trader.daemon.halt import require_resumable
 from otonom_trader.daemon.kill import KillSwitch, read_latch, require_state_dir, write_latch
 from otonom_trader.daemon.locks import holder, state_dir_lock
 from otonom_trader.daemon.settings import Settings
 from otonom_trader.domain.clock import SystemClock
-from otonom_trader.domain.errors import NotPermitted, TraderError
+from otonom_trader.domain.errors import TraderError
 from otonom_trader.domain.mode import DaemonState
 from otonom_trader.storage.events import KillEvent
 from otonom_trader.storage.journal import Journal
@@ -119,10 +119,7 @@ async def _resume(
     config: BrokerConfig, settings: Settings, arguments: Mapping[str, object]
 ) -> dict[str, Any]:
     reason = str(arguments["reason"]).strip()
-    if not reason:
-        raise NotPermitted("a reason is needed: otonom-trader resume --reason TEXT")
-    if kill_switch_asked(config.path):
-        raise NotPermitted(f"kill_switch is true in {config.path}: set it to false, then resume")
+    require_resumable(reason, Path(config.path))
     switch = KillSwitch(settings.state_dir)
     switch.open()
     try:

@@ -1,7 +1,7 @@
 """Exact numbers: every amount, price and quantity is a ``Decimal`` made from text."""
 
 import re
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import Context, Decimal
 
 Number = int | str | Decimal | float
 """What a caller may give where an amount is wanted; inside it is always a ``Decimal``."""
@@ -11,6 +11,11 @@ ZERO = Decimal(0)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _FLOAT_DIGITS = 15  # a double holds 15 decimal digits faithfully; more of them is arithmetic noise
 _MAX_EXPONENT = 18  # beyond 1e18, or finer than 1e-18, is no amount of anything traded
+_MAX_INT_BITS = 64  # anything longer lies beyond 1e18, and Python refuses to print the longest
+
+# 28 digits, Python's default, can neither hold every quotient of amount and step nor tell one a
+# hair below a whole number from it.
+_WIDE = Context(prec=100)
 
 
 def exact(value: Number, field: str) -> Decimal:
@@ -22,6 +27,8 @@ def exact(value: Number, field: str) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal | float):
         raise ValueError(f"{field} must be a number, not {type(value).__name__}")
+    if isinstance(value, int) and value.bit_length() > _MAX_INT_BITS:
+        raise ValueError(f"{field} must lie between 1e-18 and 1e18")
     text = str(value)
     if not _NUMBER.fullmatch(text):
         raise ValueError(f"{field} must be a finite number, not {text[:40]!r}")
@@ -46,17 +53,18 @@ def positive(value: Number, field: str) -> Decimal:
 
 def round_down(value: Decimal, step: Decimal) -> Decimal:
     """Return the largest multiple of `step` not above `value`; a step of 0 sets no rule."""
-    return _to_multiple(value, step, ROUND_DOWN)
+    return _WIDE.multiply(_WIDE.divide_int(value, step), step) if step else value
 
 
 def round_up(value: Decimal, step: Decimal) -> Decimal:
     """Return the smallest multiple of `step` not below `value`; a step of 0 sets no rule."""
-    return _to_multiple(value, step, ROUND_UP)
+    below = round_down(value, step)
+    return below if is_multiple(value, step) else _WIDE.add(below, step)
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:
     """Return whether `value` lies on `step`; a step of 0 sets no rule."""
-    return step == 0 or value % step == 0
+    return step == 0 or _WIDE.remainder(value, step) == 0
 
 
 def plain(value: Decimal) -> str:
@@ -65,13 +73,7 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _to_multiple(value: Decimal, step: Decimal, rounding: str) -> Decimal:
-    if step == 0:
-        return value
-    return (value / step).quantize(Decimal(1), rounding=rounding) * step
-
-
 def _finest_digit(number: Decimal) -> int:
-    exponent = number.normalize().as_tuple().exponent
+    exponent = _WIDE.normalize(number).as_tuple().exponent
     assert isinstance(exponent, int)  # noqa: S101  finite: the pattern admits nothing else
     return exponent

@@ -87,6 +87,7 @@ FIELDS = tuple(field.name for field in fields(Decision) if field.name != "source
 """The fields of a decision as it is written down. Source: contract.md, "Names"."""
 
 _MAX_ID, _MAX_SYMBOL, _MAX_REASON, _MAX_RAW = 200, 40, 2000, 4000
+_MAX_ID_BITS = 664  # about as many as 200 digits take
 
 
 def parse_decision(raw: Mapping[str, object], source: str, place: str) -> Decision | Malformed:
@@ -101,7 +102,7 @@ def parse_decision(raw: Mapping[str, object], source: str, place: str) -> Decisi
             raise ValueError(f"id must be 1 to {_MAX_ID} printable characters")
         return _read(raw, source, id_)
     except ValueError as wrong:
-        return malformed(str(wrong), source, place, repr(dict(raw)), id_)
+        return malformed(str(wrong), source, place, _shown(raw), id_)
 
 
 def malformed(reason: str, source: str, place: str, raw: str, id_: str | None = None) -> Malformed:
@@ -112,7 +113,7 @@ def malformed(reason: str, source: str, place: str, raw: str, id_: str | None = 
 def _read(raw: Mapping[str, object], source: str, id_: str) -> Decision:
     for name in raw:
         if name not in FIELDS:
-            near = difflib.get_close_matches(str(name), FIELDS, 1)
+            near = difflib.get_close_matches(str(name)[:40], FIELDS, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"unknown field {str(name)[:40]!r}{hint}")
     direction = _direction(raw.get("direction"))
@@ -149,6 +150,8 @@ def _read(raw: Mapping[str, object], source: str, id_: str) -> Decision:
 def _identifier(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
+    if isinstance(value, int) and value.bit_length() > _MAX_ID_BITS:
+        return None
     text = str(value)
     return text if 0 < len(text) <= _MAX_ID and text.isprintable() else None
 
@@ -161,13 +164,30 @@ def _text(raw: Mapping[str, object], name: str, longest: int) -> str:
         raise ValueError(f"{name} has {len(value)} characters; at most {longest} are taken")
     if "\0" in value:
         raise ValueError(f"{name} holds a NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(f"{name} holds half of a surrogate pair, which cannot be stored")
     return value
+
+
+def _shown(raw: Mapping[str, object]) -> str:
+    try:
+        return repr(dict(raw))
+    except (ValueError, RecursionError):  # a number of thousands of digits; nested too deeply
+        return f"fields {', '.join(str(name)[:40] for name in raw)}"
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, int) and value.bit_length() > _MAX_ID_BITS:
+        return "a number of that size"  # Python refuses to print the longest
+    if isinstance(value, str | int | float | Decimal):
+        return repr(str(value)[:40])
+    return type(value).__name__
 
 
 def _direction(value: object) -> Direction:
     if isinstance(value, str) and value.upper() in Direction.__members__:
         return Direction[value.upper()]
-    raise ValueError(f"direction must be BUY, SELL or HOLD, not {str(value)[:40]!r}")
+    raise ValueError(f"direction must be BUY, SELL or HOLD, not {_brief(value)}")
 
 
 def _number(raw: Mapping[str, object], name: str) -> Decimal | None:
@@ -193,5 +213,5 @@ def _time(raw: Mapping[str, object], name: str) -> datetime | None:
     except (ValueError, OverflowError):
         raise ValueError(
             f"{name} must be an ISO 8601 time with its zone, such as 2026-07-01T12:00:00Z, "
-            f"not {str(value)[:40]!r}"
+            f"not {_brief(value)}"
         ) from None

@@ -1,5 +1,6 @@
 """Orders: what is asked of a broker, and what became of it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,10 @@ from otonom_trader.domain.amount import ZERO, Number, positive
 from otonom_trader.domain.verdict import Verdict
 
 _Member = TypeVar("_Member", bound=StrEnum)
+
+# What every venue takes. Checked here, since an order refused after its intent is on record would
+# stay there without an end.
+_CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,36}", re.ASCII)
 
 
 class Side(StrEnum):
@@ -114,8 +119,13 @@ class OrderRequest:
             tif = TimeInForce.GTC
         if kind is OrderType.MARKET and tif is not None:
             raise ValueError("time_in_force belongs to LIMIT orders, not to a MARKET order")
-        if not symbol.strip():
+        if not _is_text(symbol):
             raise ValueError("symbol must be a text such as BTCUSDT")
+        if client_order_id is not None and not _is_client_order_id(client_order_id):
+            raise ValueError(
+                "client_order_id must be 1 to 36 letters, digits, '-' and '_', "
+                f"not {client_order_id!r:.40}"
+            )
         set_field = object.__setattr__  # the class is frozen for everyone else
         set_field(self, "symbol", symbol)
         set_field(self, "side", _member(Side, side, "side"))
@@ -189,6 +199,14 @@ class OrderResult:
     def avg_price(self) -> Decimal | None:
         """Cumulative quote over cumulative base of the fills; None while nothing is filled."""
         return self.quote_qty / self.filled_qty if self.filled_qty else None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_client_order_id(value: object) -> bool:
+    return isinstance(value, str) and _CLIENT_ORDER_ID.fullmatch(value) is not None
 
 
 def _member(kind: type[_Member], value: str, field_name: str) -> _Member:

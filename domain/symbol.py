@@ -57,12 +57,10 @@ def names_symbol(entry: str, symbol: Symbol) -> bool:
     Source: contract.md, "Formulas" (blacklist).
     """
     parts = _parts(entry)
-    if len(parts) == 1 and parts[0] in (symbol.base, symbol.joined):
-        return True
-    try:
-        return Symbol.parse(entry).base == symbol.base
-    except ValueError:
-        return False
+    if len(parts) != 1:
+        return len(parts) == 2 and parts[0] == symbol.base
+    # Without a separator every way to split counts: FTTUSD is FTT-USD as well as FT-TUSD.
+    return parts[0] in (symbol.base, symbol.joined, *(symbol.base + q for q in QUOTE_ASSETS))
 
 
 def _parts(text: str) -> list[str]:

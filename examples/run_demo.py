@@ -46,9 +46,11 @@ class Demo:
     async def testnet(self) -> tuple[Process, str]:
         """Start a market in which a minute passes every second; return its URL once it serves."""
         process = await self._start(
-            [*self._trader, "testnet", "--api-key", KEY, "--api-secret", SECRET]
-            + ["--balance", "USDT=100000", "--balance", "BTC=0.5"]
-            + ["--market", "synthetic", "--speed", "60", "--warmup", "120"],
+            [
+                *[*self._trader, "testnet", "--api-key", KEY, "--api-secret", SECRET],
+                *["--balance", "USDT=100000", "--balance", "BTC=0.2"],
+                *["--market", "synthetic", "--speed", "60", "--warmup", "120"],
+            ],
             stdout=asyncio.subprocess.PIPE,
         )
         assert process.stdout is not None  # noqa: S101  it was asked for
@@ -62,9 +64,11 @@ class Demo:
         """Start the example decision-maker, which writes where the daemon always reads."""
         with (self._state_dir / "patron.log").open("w") as told:
             return await self._start(
-                [sys.executable, str(ROOT / "examples" / "patron_momentum.py")]
-                + ["--url", url, "--out", str(self._state_dir / "decisions.jsonl")]
-                + ["--interval", "1s", "--every", "1", "--strength", "0.5"],
+                [
+                    *[sys.executable, str(ROOT / "examples" / "patron_momentum.py")],
+                    *["--url", url, "--out", str(self._state_dir / "decisions.jsonl")],
+                    *["--interval", "1s", "--every", "1", "--strength", "0.5"],
+                ],
                 stdout=told,
                 stderr=told,
             )
@@ -93,7 +97,7 @@ class Demo:
         stderr: int | IO[str] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Process:
-        # In a session of its own a child does not hear the terminal's Ctrl-C: it is stopped in turn.
+        # In a session of its own, a child does not hear the terminal's Ctrl-C: it has its turn.
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
@@ -149,15 +153,15 @@ def summary(state_dir: Path) -> str:
     command = Path(sys.executable).with_name("otonom-trader")
     shown = os.path.relpath(command) if command.exists() else "otonom-trader"
     return (
-        f"The journal of this run is in {state_dir}. "
-        f"Next: {shown} executions --json --state-dir {state_dir}"
+        f"All of it is kept in {state_dir}: try '{shown} orders --state-dir {state_dir}', "
+        "then README.md, 'Your own testnet key'."
     )
 
 
 async def _first_to_end(
     parts: Mapping[str, Process], stop: asyncio.Event, duration_seconds: float | None
 ) -> str | None:
-    """Wait until told to stop (None), for the duration (None), or until a process ends: its name."""
+    """Wait until told to stop or for the duration; a process that ends before is named."""
     async with asyncio.TaskGroup() as tasks:
         stopped = tasks.create_task(stop.wait())
         waits = {tasks.create_task(process.wait()): name for name, process in parts.items()}
@@ -219,11 +223,15 @@ def main() -> int:
     fresh = Path("var") / f"demo-{SystemClock().now():%Y%m%d-%H%M%S}"
     state_dir: Path = given.state_dir or fresh
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The daemon writes to the same terminal or file: each line in its turn.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         return asyncio.run(run(given.duration, state_dir))
-    except (RuntimeError, TimeoutError) as failure:
-        print(f"run_demo.py: {failure or 'the testnet did not start in time'}", file=sys.stderr)
-        return FAILED
+    except TimeoutError:
+        print(f"the testnet did not start within {_READY_SECONDS} seconds", file=sys.stderr)
+    except RuntimeError as failure:
+        print(failure, file=sys.stderr)
+    return FAILED
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Source: the guide, "Risk Guardrails"; contract.md, "Formulas" and "Messages kept
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from otonom_trader.domain.amount import ZERO, plain
 from otonom_trader.domain.order import Side
@@ -84,23 +84,25 @@ def max_decision_age_seconds(case: Case) -> Verdict:
     limit, age = case.limits.max_decision_age_seconds, case.proposal.decision_age_seconds
     if age is None:
         return _allow("max_decision_age_seconds", plain(limit))
-    if not age <= limit:
+    if not age.is_finite():
+        return _deny("max_decision_age_seconds", "The age of the decision cannot be told")
+    if age > limit:
         text = f"Decision is {_seconds(age)} s old, max {plain(limit)} s"
         return _deny("max_decision_age_seconds", text, plain(limit), _seconds(age))
     return _allow("max_decision_age_seconds", plain(limit), _seconds(age))
 
 
 def max_notional_per_order(case: Case) -> Verdict:
-    """The order's notional, in the account currency."""
+    """The order's notional, in the account currency; it must be known even without a limit."""
     limit, notional = case.limits.max_notional_per_order, case.proposal.notional
-    if limit is None:
-        return _allow("max_notional_per_order")
     if notional is None or not _sound(notional):
         return _no_notional(case, "max_notional_per_order")
+    if limit is None:
+        return _allow("max_notional_per_order", value=_amount(notional))
     if notional > limit:
-        text = f"Order notional ${_amount(notional)} exceeds max ${_amount(limit)}"
-        return _deny("max_notional_per_order", text, _amount(limit), _amount(notional))
-    return _allow("max_notional_per_order", _amount(limit), _amount(notional))
+        text = f"Order notional ${_amount(notional)} exceeds max ${_most_amount(limit)}"
+        return _deny("max_notional_per_order", text, _most_amount(limit), _amount(notional))
+    return _allow("max_notional_per_order", _most_amount(limit), _amount(notional))
 
 
 def require_confirmation_above(case: Case) -> Verdict:
@@ -111,9 +113,9 @@ def require_confirmation_above(case: Case) -> Verdict:
     if notional is None or not _sound(notional):
         return _no_notional(case, "require_confirmation_above")
     if notional > limit:
-        text = f"Order notional ${_amount(notional)} requires confirmation above ${_amount(limit)}"
-        return _deny("require_confirmation_above", text, _amount(limit), _amount(notional))
-    return _allow("require_confirmation_above", _amount(limit), _amount(notional))
+        text = f"Order notional ${_amount(notional)} requires confirmation above ${_most_amount(limit)}"
+        return _deny("require_confirmation_above", text, _most_amount(limit), _amount(notional))
+    return _allow("require_confirmation_above", _most_amount(limit), _amount(notional))
 
 
 def max_position_size_pct(case: Case) -> Verdict:
@@ -130,9 +132,9 @@ def max_position_size_pct(case: Case) -> Verdict:
     held = case.exposure.holdings.get(base, ZERO) + case.exposure.pending_buys.get(base, ZERO)
     size = (held + case.proposal.qty) * mark / equity * 100
     if size > limit:
-        text = f"Position size {_percent(size)}% exceeds max {_percent(limit)}%"
-        return _deny("max_position_size_pct", text, _percent(limit), _percent(size))
-    return _allow("max_position_size_pct", _percent(limit), _percent(size))
+        text = f"Position size {_percent(size)}% exceeds max {_most_percent(limit)}%"
+        return _deny("max_position_size_pct", text, _most_percent(limit), _percent(size))
+    return _allow("max_position_size_pct", _most_percent(limit), _percent(size))
 
 
 def max_open_risk_pct(case: Case) -> Verdict:
@@ -143,12 +145,16 @@ def max_open_risk_pct(case: Case) -> Verdict:
     equity, notional = case.exposure.equity, case.proposal.notional
     if equity is None or notional is None or not (_sound(equity) and _sound(notional)):
         return _deny("max_open_risk_pct", "Open risk cannot be told: equity or price missing")
-    at_risk = case.exposure.positions_value + case.exposure.pending_buy_value + notional
+    pending = case.exposure.pending_buy_value
+    if pending is None:
+        text = "Open risk cannot be told: no conversion for an order that may still fill"
+        return _deny("max_open_risk_pct", text)
+    at_risk = case.exposure.positions_value + pending + notional
     risk = at_risk / equity * 100
     if risk > limit:
-        text = f"Open risk {_percent(risk)}% exceeds max {_percent(limit)}%"
-        return _deny("max_open_risk_pct", text, _percent(limit), _percent(risk))
-    return _allow("max_open_risk_pct", _percent(limit), _percent(risk))
+        text = f"Open risk {_percent(risk)}% exceeds max {_most_percent(limit)}%"
+        return _deny("max_open_risk_pct", text, _most_percent(limit), _percent(risk))
+    return _allow("max_open_risk_pct", _most_percent(limit), _percent(risk))
 
 
 def max_total_positions(case: Case) -> Verdict:
@@ -170,14 +176,14 @@ def price_collar_pct(case: Case) -> Verdict:
     limit, price = case.limits.price_collar_pct, case.proposal.limit_price
     reference, side = case.proposal.reference, case.proposal.side
     if price is None:
-        return _allow("price_collar_pct", _percent(limit))
+        return _allow("price_collar_pct", _most_percent(limit))
     if reference is None or not _sound(reference):
         return _deny("price_collar_pct", f"No opposite quote for {case.proposal.symbol}")
     reach = side.sign * (price - reference) / reference * 100
     if reach > limit:
-        text = f"Price reaches {_percent(reach)}% through the market, max {_percent(limit)}%"
-        return _deny("price_collar_pct", text, _percent(limit), _percent(reach))
-    return _allow("price_collar_pct", _percent(limit), _percent(reach))
+        text = f"Price reaches {_percent(reach)}% through the market, max {_most_percent(limit)}%"
+        return _deny("price_collar_pct", text, _most_percent(limit), _percent(reach))
+    return _allow("price_collar_pct", _most_percent(limit), _percent(reach))
 
 
 CHECKS: dict[str, Check] = {
@@ -220,13 +226,23 @@ def _sound(number: Decimal | None, least: Decimal | None = None) -> bool:
     return number > 0 if least is None else number >= least
 
 
-def _amount(value: Decimal) -> str:
-    # Rounded up, so that a value a hair above its limit never reads as equal to it.
-    return plain(value.quantize(Decimal("0.01"), ROUND_CEILING))
+# Values are rounded up and limits down, so that a value a hair above its limit never reads as equal.
 
 
-def _percent(value: Decimal) -> str:
-    return f"{value.quantize(Decimal('0.1'), ROUND_CEILING):f}"
+def _amount(value: Decimal, rounding: str = ROUND_CEILING) -> str:
+    return plain(value.quantize(Decimal("0.01"), rounding))
+
+
+def _most_amount(limit: Decimal) -> str:
+    return _amount(limit, ROUND_FLOOR)
+
+
+def _percent(value: Decimal, rounding: str = ROUND_CEILING) -> str:
+    return f"{value.quantize(Decimal('0.1'), rounding) + ZERO:f}"  # + 0 turns -0.0 into 0.0
+
+
+def _most_percent(limit: Decimal) -> str:
+    return _percent(limit, ROUND_FLOOR)
 
 
 def _seconds(value: Decimal) -> str:

@@ -15,7 +15,8 @@ class Exposure:
 
     `holdings` are free and locked base quantities of traded symbols; `positions` the assets among
     them worth at least the venue's minimum. `pending_*` are orders that may still fill: working, in
-    flight and UNKNOWN ones at their worst. `equity` is None when it cannot be told.
+    flight and UNKNOWN ones at their worst. `equity` and `pending_buy_value` are None when they
+    cannot be told.
     Source: contract.md, "Formulas" (position, equity, open risk).
     """
 
@@ -24,7 +25,7 @@ class Exposure:
     positions_value: Decimal = ZERO
     positions: Set[str] = frozenset()
     holdings: Mapping[str, Decimal] = field(default_factory=dict)
-    pending_buy_value: Decimal = ZERO
+    pending_buy_value: Decimal | None = ZERO
     pending_buys: Mapping[str, Decimal] = field(default_factory=dict)
     pending_sells: Mapping[str, Decimal] = field(default_factory=dict)
 

@@ -15,6 +15,9 @@ from otonom_trader.brokers.config import (
     is_testnet_host,
     require_live_permitted,
 )
+from otonom_trader.brokers.config_layers import load
+from otonom_trader.brokers.config_schema import BrokerFile
+from otonom_trader.brokers.yaml_source import parse_yaml
 from otonom_trader.domain.errors import ConfigurationError, NotPermitted
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.secret import Secret
@@ -248,3 +251,10 @@ def test_no_key_shows_in_what_can_be_printed(read: Read) -> None:
         str(config.sources),
     ):
         assert canary not in text
+
+
+def test_a_key_is_redacted_before_it_is_listed() -> None:
+    loaded = load(BrokerFile, parse_yaml(GUIDE, "f"), {}, ())
+    values = {setting.key: setting.value for setting in loaded.settings()}
+    assert values["broker.binance.api_key"] == "***"
+    assert "your_testnet" not in repr(loaded.schema)

@@ -284,9 +284,10 @@ async def test_a_daemon_that_dies_before_its_answer_leaves_the_outcome_open(path
 
 
 async def test_leaving_the_server_ends_its_connections(path: Path) -> None:
-    never = asyncio.Event()
+    running, never = asyncio.Event(), asyncio.Event()
 
     async def waiting(_arguments: dict[str, Any]) -> dict[str, Any]:
+        running.set()
         await never.wait()
         return {}
 
@@ -295,5 +296,6 @@ async def test_leaving_the_server_ends_its_connections(path: Path) -> None:
             busy, writer = await clients.enter_async_context(connected(path))
             idle, _ = await clients.enter_async_context(connected(path))
             writer.write(b'{"command": "wait"}\n')
+            await running.wait()
         assert await busy.read() == b""
         assert await idle.read() == b""

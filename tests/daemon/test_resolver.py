@@ -10,7 +10,7 @@ import pytest
 from otonom_trader.brokers.dummy import DummyBroker
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.daemon.executor import ShadowModeExecutor
-from otonom_trader.daemon.halting import cancel_own_orders
+from otonom_trader.daemon.halt import cancel_own_orders
 from otonom_trader.daemon.reconcile import (
     TruthInDoubt,
     look_at_working_orders,

@@ -264,12 +264,16 @@ class Installation:
         ).json
         return rows
 
-    async def status(self) -> dict[str, Any]:
-        """Return the running daemon's status, asked over its socket; empty when none answers."""
+    async def ask(self, command: str) -> dict[str, Any]:
+        """Ask the running daemon over its socket; empty when none answers."""
         try:
-            return await ask(self.state_dir / SOCKET_NAME, "status", timeout_seconds=5)
+            return await ask(self.state_dir / SOCKET_NAME, command, timeout_seconds=5)
         except TraderError:
             return {}
+
+    async def status(self) -> dict[str, Any]:
+        """Return the running daemon's status; empty when none answers."""
+        return await self.ask("status")
 
     async def decided(self, count: int, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until `count` decisions have an outcome that is not unknown."""

@@ -1,0 +1,100 @@
+"""What a running daemon answers over its control socket."""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from otonom_trader.brokers.config import BrokerConfig
+from otonom_trader.daemon.control import Handler
+from otonom_trader.daemon.floor import Floor
+from otonom_trader.daemon.halt import Halt
+from otonom_trader.daemon.lifecycle import Lifecycle
+from otonom_trader.domain.amount import plain
+from otonom_trader.domain.ports import Clock
+from otonom_trader.storage.journal import Journal
+
+
+class Answers:
+    """Status, orders, executions, kill and resume, each a mapping in and a mapping out.
+
+    `floor` returns what trades, None before the venue is reached; `resume` brings it back to
+    trading once the latch is cleared.
+    """
+
+    def __init__(
+        self,
+        config: BrokerConfig,
+        lifecycle: Lifecycle,
+        halt: Halt,
+        journal: Journal,
+        clock: Clock,
+        floor: Callable[[], Floor | None],
+        resume: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._config = config
+        self._lifecycle = lifecycle
+        self._halt = halt
+        self._journal = journal
+        self._floor = floor
+        self._resume = resume
+        self._started_at = clock.now()
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return the commands by name."""
+        return {
+            "status": self.status,
+            "orders": self.orders,
+            "executions": self.executions,
+            "kill": self.kill,
+            "resume": self.resume,
+        }
+
+    async def status(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return what the daemon is doing."""
+        return self.now() | {"decisions": await self._journal.counts()}
+
+    def now(self) -> dict[str, Any]:
+        """Return what memory alone can tell of the daemon."""
+        floor = self._floor()
+        switch = self._lifecycle.switch
+        facts: dict[str, Any] = {
+            "state": self._lifecycle.state,
+            "mode": self._config.mode,
+            "kill_switch": switch.tripped,
+            "kill_reason": switch.reason or None,
+            "pid": os.getpid(),
+            "started_at": self._started_at,
+        }
+        if floor is None:
+            return facts
+        exposure = floor.broker.exposure()
+        equity = exposure.equity
+        return facts | {
+            "account": str(floor.desk.account),
+            "equity": None if equity is None else plain(equity),
+            "positions": sorted(exposure.positions),
+            "decisions_in_flight": floor.intake.in_flight,
+            "orders_unknown": floor.resolver.unknown,
+            "orders_open": len(floor.broker.open_orders),
+        }
+
+    async def orders(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the newest `limit` orders, or only those not settled."""
+        limit, open_only = int(arguments.get("limit", 100)), bool(arguments.get("open_only"))
+        return {"rows": await self._journal.orders(limit, open_only=open_only)}
+
+    async def executions(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the newest `limit` executions."""
+        return {"rows": await self._journal.executions(int(arguments.get("limit", 100)))}
+
+    async def kill(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Trip the kill switch; it is durable when this answers."""
+        self._halt.trip(
+            str(arguments.get("reason", "")), str(arguments.get("by", "control socket"))
+        )
+        return await self.status({})
+
+    async def resume(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Clear the kill switch and trade again; raises `NotPermitted` as `Halt.resume` does."""
+        await self._resume(str(arguments.get("reason", "")))
+        return await self.status({})

@@ -1,0 +1,71 @@
+"""The trading floor: a desk, what feeds it, and what follows its orders up."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from otonom_trader.brokers.config import BrokerConfig
+from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.daemon.desk import Desk, open_desk
+from otonom_trader.daemon.halt import Halt
+from otonom_trader.daemon.intake import Intake, IntakeLimits
+from otonom_trader.daemon.lifecycle import Lifecycle
+from otonom_trader.daemon.resolver import Resolver
+from otonom_trader.daemon.settings import Settings, SourceSettings
+from otonom_trader.daemon.sources.base import DecisionSource
+from otonom_trader.daemon.sources.registry import open_sources, source_type
+from otonom_trader.domain.errors import JournalError
+from otonom_trader.domain.ports import Clock
+from otonom_trader.storage.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """All that trades, there once the venue is reached."""
+
+    desk: Desk
+    intake: Intake
+    resolver: Resolver
+
+    @property
+    def broker(self) -> GuardedBroker:
+        """The desk's broker."""
+        return self.desk.broker
+
+
+async def open_floor(
+    stack: AsyncExitStack,
+    config: BrokerConfig,
+    settings: Settings,
+    journal: Journal,
+    lifecycle: Lifecycle,
+    halt: Halt,
+    clock: Clock,
+    on_fault: Callable[[JournalError], None],
+) -> Floor:
+    """Reach the venue and open the sources; `stack` closes all of it.
+
+    Raises as `open_desk` does, and `SourceUnavailable` for a source that can never be read.
+    """
+    desk = await open_desk(stack, config, settings.paper, journal, lifecycle, clock)
+    sources = await stack.enter_async_context(
+        open_sources(_source(entry) for entry in settings.sources)
+    )
+    intake = Intake(
+        sources,
+        journal,
+        desk.executor,
+        clock,
+        IntakeLimits(settings.inbox_size, settings.max_concurrent_decisions),
+        may_take_in=lambda: lifecycle.takes_decisions,
+        on_fault=on_fault,
+    )
+    await intake.restart()
+    return Floor(desk, intake, Resolver(desk.broker, clock, halt.doubt))
+
+
+def _source(entry: SourceSettings) -> DecisionSource:
+    kind = source_type(entry.type)
+    if entry.type == "jsonl":
+        return kind(path=entry.path, name=entry.name)
+    return kind(path=entry.path, name=entry.name, query=entry.query, columns=entry.columns)

@@ -1,0 +1,148 @@
+"""The kill switch at work: its doors inside the daemon, and what follows the latch.
+
+Source: design.md, "The way of a kill"; contract.md, "States" (HALTED).
+"""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import structlog
+
+from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.brokers.kill_switch_file import kill_switch_asked
+from otonom_trader.daemon.kill import KillSwitch
+from otonom_trader.domain.errors import JournalError, NotPermitted, VenueError
+from otonom_trader.domain.ids import is_ours
+from otonom_trader.domain.mode import Mode
+from otonom_trader.domain.ports import Clock
+from otonom_trader.storage.events import KillEvent
+from otonom_trader.storage.journal import Journal
+
+log = structlog.get_logger("kill")
+
+_PAUSE_SECONDS = 1.0
+_DOUBT = "reconciliation"
+
+
+class Halt:
+    """Trips the switch, and once it is tripped: notes it, cancels own orders, says so.
+
+    `tripped` is set whenever there is something to act upon. `broker_yaml` is the file whose
+    ``kill_switch: true`` is a door.
+    """
+
+    def __init__(
+        self, switch: KillSwitch, journal: Journal, clock: Clock, broker_yaml: Path
+    ) -> None:
+        self.switch = switch
+        self.tripped = asyncio.Event()
+        self._journal = journal
+        self._clock = clock
+        self._broker_yaml = broker_yaml
+
+    def listen(self) -> None:
+        """Make SIGUSR1 a door: it latches at once, however busy the event loop is."""
+        # The loop's own handler first, which makes the signal wake it; then ours in its place.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.tripped.set)
+        signal.signal(signal.SIGUSR1, self.switch.on_signal)
+
+    def trip(self, reason: str, by: str) -> None:
+        """Halt: latched when this returns; the rest follows in `act`."""
+        try:
+            self.switch.trip(reason, by)
+        except OSError as fault:
+            log.critical("kill.latch_unwritten", reason=str(fault))
+        self.tripped.set()
+
+    def doubt(self, reason: str) -> None:
+        """Halt because journal and venue contradict each other: nothing is cancelled by itself."""
+        self.trip(reason, _DOUBT)
+
+    async def watch_file(self) -> None:
+        """Trip when the configuration file asks for it, even where it is refused otherwise."""
+        if not self.switch.tripped and kill_switch_asked(self._broker_yaml):
+            self.trip(f"kill_switch is true in {self._broker_yaml.name}", "configuration file")
+
+    async def act(self, broker: GuardedBroker | None) -> None:
+        """Do what follows a trip; `broker` is None while the venue is not reached."""
+        if not self.switch.tripped:
+            return
+        log.critical("kill.tripped", reason=self.switch.reason)
+        if self.switch.unwritten is not None:
+            log.critical("kill.latch_unwritten", reason=str(self.switch.unwritten))
+        await self._note_once()
+        if broker is not None and not self.switch.reason.endswith(f"(by {_DOUBT})"):
+            await cancel_own_orders(broker, self._clock)
+
+    def require_resumable(self, reason: str) -> None:
+        """Raise `NotPermitted` without a reason, against the file, or on a failed journal."""
+        require_resumable(reason, self._broker_yaml)
+        if self._journal.failure is not None:
+            raise NotPermitted(f"{self._journal.failure}; restart the daemon, then resume")
+
+    async def resume(self, reason: str) -> None:
+        """Clear the latch, on record."""
+        await self._note("resume", reason)
+        self.switch.clear()
+        log.warning("kill.resumed", reason=reason)
+
+    async def _note_once(self) -> None:
+        """Journal the trip, unless the trip that an earlier run journaled still stands."""
+        try:
+            events = await self._journal.kill_events()
+        except JournalError as fault:
+            log.critical("journal.failed", reason=str(fault))
+            return
+        last = events[-1] if events else None
+        if last is None or (last.action, last.reason) != ("trip", self.switch.reason):
+            await self._note("trip", self.switch.reason)
+
+    async def _note(self, action: str, reason: str) -> None:
+        try:
+            event = KillEvent(self._clock.now(), action, reason, f"pid {os.getpid()}")
+            await self._journal.record_kill(event)
+        except JournalError as fault:
+            log.critical("journal.failed", reason=str(fault))
+
+
+def require_resumable(reason: str, broker_yaml: Path) -> None:
+    """Raise `NotPermitted` without a reason, or while the file says ``kill_switch: true``."""
+    if not reason.strip():
+        raise NotPermitted("a reason is needed: otonom-trader resume --reason TEXT")
+    if kill_switch_asked(broker_yaml):
+        raise NotPermitted(f"kill_switch is true in {broker_yaml}: set it to false, then resume")
+
+
+async def cancel_own_orders(broker: GuardedBroker, clock: Clock) -> None:
+    """Cancel every working order of ours; return once the venue shows none.
+
+    In off and shadow there is nothing of ours to cancel. Asks again for as long as the venue cannot
+    be reached.
+    """
+    if broker.mode is not Mode.LIVE:
+        return
+    while True:
+        try:
+            if await _cancel_all(broker) == 0:
+                log.warning("kill.verified", working_orders=0)
+                return
+        except VenueError as failure:
+            log.warning("kill.cancel_failed", reason=str(failure))
+        await clock.sleep(_PAUSE_SECONDS)
+
+
+async def _cancel_all(broker: GuardedBroker) -> int:
+    """Send a cancel for each own working order; return how many there were."""
+    own = [o for o in await broker.get_open_orders() if is_ours(o.client_order_id or "")]
+    for order in own:
+        result = await broker.cancel_order(order.client_order_id or "", order.symbol)
+        log.warning(
+            "kill.cancelled",
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            state=result.state,
+            status=result.status,
+        )
+    return len(own)

@@ -1,0 +1,74 @@
+"""Each safety test fails when the safety is taken out, and for that reason.
+
+The scenarios and their oracles are those of ``tests/system``, where the daemon comes through them.
+"""
+
+import pytest
+
+from tests.broken.variants import program
+from tests.system.conftest import Install
+from tests.system.harness import account, venue
+from tests.system.scenarios import (
+    decisions_meet_a_fault,
+    killed_while_an_order_is_unanswered,
+    many_at_once_under_one_limit,
+    signalled_in_the_middle,
+    tripped_while_an_order_waits_for_a_connection,
+)
+
+IMPATIENT = {"broker": {"binance": {"timeout_seconds": 0.3, "recv_window_ms": 1000}}}
+
+
+async def test_without_the_gate_before_the_bytes_a_waiting_order_leaves(install: Install) -> None:
+    async with venue(account(USDT="1000000")) as market:
+        trader = install(
+            market.url,
+            program=program("gate_removed"),
+            broker={"broker": {"binance": {"timeout_seconds": 3}}},
+            daemon={"max_concurrent_decisions": 30},
+        )
+        with pytest.raises(AssertionError, match="signed after the latch"):
+            await tripped_while_an_order_waits_for_a_connection(trader, market)
+
+
+async def test_a_daemon_that_ignores_the_switch_goes_on_sending(install: Install) -> None:
+    async with venue(account(USDT="1000000")) as market:
+        trader = install(market.url, program=program("switch_ignored"))
+        daemon = await (await trader.start()).in_state("RUNNING")
+        with pytest.raises(AssertionError, match="signed after the latch"):
+            await signalled_in_the_middle(trader, market, daemon)
+
+
+async def test_resending_what_was_not_answered_executes_decisions_twice(install: Install) -> None:
+    async with venue(account(USDT="1000000")) as market:
+        trader = install(market.url, program=program("resend_on_timeout"), broker=IMPATIENT)
+        with pytest.raises(AssertionError, match="executed twice, by origClientOrderId"):
+            await decisions_meet_a_fault(trader, market, {"fault": "no_answer_after"}, 20)
+
+
+async def test_taking_silence_for_failure_leaves_orders_out_of_the_journal(
+    install: Install,
+) -> None:
+    async with venue(account(USDT="1000000")) as market:
+        trader = install(market.url, program=program("timeout_is_failure"), broker=IMPATIENT)
+        with pytest.raises(AssertionError, match="only in the journal: set\\(\\), only at the venue"):
+            await decisions_meet_a_fault(trader, market, {"fault": "no_answer_after"}, 20)
+
+
+async def test_an_intent_written_after_the_send_is_executed_again_after_a_crash(
+    install: Install,
+) -> None:
+    async with venue(account(USDT="1000000")) as market:
+        trader = install(market.url, program=program("intent_after_send"))
+        with pytest.raises(AssertionError, match="executed twice, by origClientOrderId"):
+            await killed_while_an_order_is_unanswered(trader, market)
+
+
+async def test_without_reservations_decisions_pass_a_limit_together(install: Install) -> None:
+    limits = {"risk_guardrails": {"max_position_size_pct": 10}}
+    async with venue(account(USDT="100000")) as market:
+        trader = install(
+            market.url, program=program("reservation_released_early"), broker=IMPATIENT | limits
+        )
+        with pytest.raises(AssertionError, match="the limit leaves room for 0.1 BTC, bought were"):
+            await many_at_once_under_one_limit(trader, market)

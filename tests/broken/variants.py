@@ -1,0 +1,108 @@
+"""The daemon with one safety taken out: ``python variants.py NAME run ...``.
+
+Each variant makes a mistake that daemons like this one have been seen to make, in the few lines it
+takes, and is otherwise the program as it ships.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from otonom_trader.brokers.account_book import AccountBook
+from otonom_trader.brokers.binance.broker import BinanceBroker
+from otonom_trader.brokers.binance.signed_rest import LiveTransport
+from otonom_trader.brokers.guarded import Carried, GuardedBroker
+from otonom_trader.daemon.entry import main
+from otonom_trader.domain.intent import Entry, Intent
+from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
+
+
+def gate_removed() -> None:
+    """The kill switch is asked when an order is judged, and not again before its bytes leave."""
+
+    def may_place(self: LiveTransport) -> None:
+        self.pause.check_order()
+
+    LiveTransport._may_place = may_place  # type: ignore[method-assign]
+
+
+def switch_ignored() -> None:
+    """The kill switch is not asked at all."""
+    gate_removed()
+    GuardedBroker._halted = lambda _self: (None, False)  # type: ignore[method-assign]
+
+
+def resend_on_timeout() -> None:
+    """An order that was not answered is sent again."""
+    place = BinanceBroker.place_order
+
+    async def place_twice(self: BinanceBroker, req: OrderRequest) -> OrderResult:
+        result = await place(self, req)
+        return await place(self, req) if result.state is OrderState.UNKNOWN else result
+
+    BinanceBroker.place_order = place_twice  # type: ignore[method-assign]
+
+
+def timeout_is_failure() -> None:
+    """An order that was not answered counts as rejected."""
+    place = BinanceBroker.place_order
+
+    async def place_and_give_up(self: BinanceBroker, req: OrderRequest) -> OrderResult:
+        result = await place(self, req)
+        unknown = result.state is OrderState.UNKNOWN
+        return replace(result, state=OrderState.REJECTED) if unknown else result
+
+    BinanceBroker.place_order = place_and_give_up  # type: ignore[method-assign]
+
+
+def intent_after_send() -> None:
+    """What is about to be sent is written down together with its outcome."""
+    write, settle = GuardedBroker._write, GuardedBroker.settle
+    unwritten: dict[str, Entry] = {}
+
+    async def put_off(self: GuardedBroker, entry: Entry) -> None:
+        if entry.intent is None:
+            await write(self, entry)
+        else:
+            unwritten[entry.intent.client_order_id] = entry
+
+    async def write_and_settle(
+        self: GuardedBroker, intent: Intent, result: OrderResult, stages_ns: Any = None
+    ) -> Carried:
+        entry = unwritten.pop(intent.client_order_id, None)
+        if entry is not None:
+            await write(self, entry)
+        return await settle(self, intent, result, stages_ns)
+
+    GuardedBroker._write = put_off  # type: ignore[method-assign]
+    GuardedBroker.settle = write_and_settle  # type: ignore[method-assign]
+
+
+def reservation_released_early() -> None:
+    """What is sent and not yet settled counts nowhere."""
+    AccountBook.reserve = lambda *_: None  # type: ignore[method-assign]
+
+
+VARIANTS: dict[str, Callable[[], None]] = {
+    variant.__name__: variant
+    for variant in (
+        gate_removed,
+        switch_ignored,
+        resend_on_timeout,
+        timeout_is_failure,
+        intent_after_send,
+        reservation_released_early,
+    )
+}
+
+
+def program(name: str) -> tuple[str, ...]:
+    """Return the command line's program for the variant `name`."""
+    assert name in VARIANTS
+    return (sys.executable, __file__, name)
+
+
+if __name__ == "__main__":
+    VARIANTS[sys.argv.pop(1)]()
+    sys.exit(main())

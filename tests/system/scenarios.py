@@ -1,0 +1,176 @@
+"""Runs that end in an oracle. The daemon must come through them, and a broken one must not."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from otonom_trader.testnet import LocalTestnet
+from tests.system import checks
+from tests.system.harness import CLOCK, DaemonProcess, Installation, epoch_ms, numbered, until
+
+ORDER = {"path": "/api/v3/order", "method": "POST"}
+CONNECTIONS = 10
+"""How many the adapter keeps: what is beyond waits for one."""
+
+
+def orders_sent(market: LocalTestnet) -> list[dict[str, Any]]:
+    """Return the requests to place an order that reached the venue, carried out or not."""
+    return [
+        request
+        for request in market.truth()["requests"]
+        if (request["method"], request["path"]) == ("POST", "/api/v3/order")
+    ]
+
+
+async def decisions_meet_a_fault(
+    trader: Installation, market: LocalTestnet, fault: Mapping[str, Any], decisions: int
+) -> None:
+    """Half of the orders are struck for certain, the other half by chance.
+
+    At most one accepted order each, nothing UNKNOWN after its fence, the journal equals the venue.
+    """
+    daemon = await (await trader.start()).in_state("RUNNING")
+    market.faults.add(ORDER | fault | {"count": decisions // 2})
+    market.faults.add(ORDER | fault | {"probability": 0.5})
+    trader.decide(*numbered(decisions))
+    await trader.decided(decisions, seconds=90)
+    market.faults.end_all()
+    await daemon.stop()
+    orders, executions = await trader.orders(), await trader.executions()
+    truth = market.truth()
+
+    sent = orders_sent(market)
+    struck = {request["clientOrderId"] for request in sent if request["fault"]}
+    assert len({request["clientOrderId"] for request in sent}) >= decisions * 95 // 100
+    assert decisions // 2 <= len(struck) < decisions
+    checks.orders_are_trades(truth)
+    checks.no_decision_executed_twice(truth)
+    checks.every_decision_has_one_execution((f"d{n}" for n in range(decisions)), executions)
+    checks.nothing_left_unknown(executions)
+    checks.journal_equals_truth(orders, executions, truth)
+    there = {order["origClientOrderId"] for order in truth["orders"]}
+    for row in orders:
+        if row["client_order_id"] in there:
+            continue
+        assert row["code"] == "absent", f"the venue never had it, the journal says {row}"
+        waited_ms = epoch_ms(row["updated_at"]) - row["signed_at_ms"]
+        assert 13_000 - 50 <= waited_ms <= 13_000 + 10_000, f"fence of 13 s: {waited_ms} ms"
+
+
+async def killed_while_an_order_is_unanswered(trader: Installation, market: LocalTestnet) -> None:
+    """kill -9 once the venue has executed an order and before it answers; then a restart.
+
+    The order is found by its client id: executed once, and on record.
+    """
+    market.faults.add(ORDER | {"fault": "no_answer_after", "count": 1})
+    daemon = await (await trader.start()).in_state("RUNNING")
+    trader.decide(*numbered(1))
+    await until(lambda: market.truth()["orders"], "the order at the venue")
+    await daemon.kill_9()
+
+    again = await trader.start()
+    await trader.decided(1)
+    await again.stop()
+    orders, executions = await trader.orders(), await trader.executions()
+    checks.no_decision_executed_twice(market.truth())
+    checks.every_decision_has_one_execution(["d0"], executions)
+    checks.journal_equals_truth(orders, executions, market.truth())
+
+
+async def tripped_while_an_order_waits_for_a_connection(
+    trader: Installation, market: LocalTestnet
+) -> None:
+    """SIGUSR1 when an order is judged and on record and every connection is taken; then one is free.
+
+    The order must not leave.
+    """
+    daemon = await (await trader.start()).in_state("RUNNING")
+    market.faults.add(ORDER | {"fault": "no_answer_before", "count": CONNECTIONS})
+    trader.decide(*numbered(CONNECTIONS - 1))
+    await until(lambda: len(orders_sent(market)) == CONNECTIONS - 1, "connections taken but one")
+    # Each of two decisions reads the book over the last connection; then one order takes it.
+    trader.decide(*numbered(2, first=CONNECTIONS - 1))
+
+    async def waiting() -> bool:
+        rows = (await trader.ask("orders"))["rows"]
+        return len(rows) == CONNECTIONS + 1 and len(orders_sent(market)) == CONNECTIONS
+
+    await until(waiting, "an order on record that waits for a connection")
+    signalled_ms = epoch_ms(CLOCK.now().isoformat())
+    daemon.send(signal.SIGUSR1)
+    latched_ms = await latched_at_ms(trader)
+    assert len(orders_sent(market)) == CONNECTIONS, "the order left before the signal"
+
+    # The first nine are given up at their time limit, and the connections come free.
+    async def carried_out() -> bool:
+        return not (await trader.status())["decisions"].get("pending", 0)
+
+    await until(carried_out, "every order answered, given up or refused")
+    checks.nothing_sent_after_the_latch(market.truth(), latched_ms, signalled_ms)
+    rows = (await trader.ask("orders"))["rows"]
+    assert [row["code"] for row in rows].count("kill_switch") == 1
+
+
+async def signalled_in_the_middle(
+    trader: Installation, market: LocalTestnet, daemon: DaemonProcess, first: int = 0
+) -> None:
+    """SIGUSR1 while decisions come without end: what follows is denied, and nothing is sent."""
+    before = len(market.truth()["orders"])
+    trader.decide(*numbered(200, first=first))
+    await until(lambda: len(market.truth()["orders"]) >= before + 30, "30 orders")
+    signalled_ms = epoch_ms(CLOCK.now().isoformat())
+    daemon.send(signal.SIGUSR1)
+    latched_ms = await latched_at_ms(trader)
+    await until(
+        lambda: epoch_ms(CLOCK.now().isoformat()) > signalled_ms + 1200, "a second and some"
+    )
+    trader.decide(*numbered(20, first=first + 200))
+    await trader.decided(first + 220)
+    truth = market.truth()
+    assert len(truth["orders"]) < before + 200, "the signal came too late to tell anything"
+    checks.nothing_sent_after_the_latch(truth, latched_ms, signalled_ms)
+
+
+async def latched_at_ms(trader: Installation) -> float:
+    """Return when the latch says that it was tripped, epoch milliseconds."""
+    latch = trader.state_dir / "kill.latch"
+
+    def tripped() -> bytes:
+        return latch.read_bytes() if latch.exists() else b""
+
+    line = (await until(tripped, "the latch")).splitlines()[0]
+    return datetime.fromisoformat(json.loads(line)["at"]).timestamp() * 1000
+
+
+async def many_at_once_under_one_limit(trader: Installation, market: LocalTestnet) -> None:
+    """Eight decisions at once, of which the limit leaves room for one, and no answers from the venue.
+
+    The venue's own total of the position stays below the limit.
+    """
+    daemon = await (await trader.start()).in_state("RUNNING")
+    market.faults.add(ORDER | {"fault": "no_answer_after", "count": 100})
+    trader.decide(*({**decision, "qty": "0.1"} for decision in numbered(8)))
+    await trader.decided(8)
+    await daemon.stop()
+    bought = sum(Decimal(order["executedQty"]) for order in market.truth()["orders"])
+    assert bought == Decimal("0.1"), f"the limit leaves room for 0.1 BTC, bought were {bought}"
+
+
+async def write_decisions(trader: Installation, count: int, every_seconds: float) -> None:
+    """Write `count` decisions one after another, buying and selling in turn."""
+    for number in range(count):
+        side = "SELL" if number % 2 else "BUY"
+        trader.decide(*numbered(1, side, first=number))
+        await CLOCK.sleep(every_seconds)
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
