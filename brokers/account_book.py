@@ -22,6 +22,9 @@ class _Mark:
     price: Decimal
     taken_ns: int
 
+    def is_fresh(self, now_ns: int, max_age_seconds: Decimal) -> bool:
+        return now_ns - self.taken_ns <= max_age_seconds * _NS
+
 
 class AccountBook:
     """The account that orders are judged and sized on.
@@ -47,15 +50,11 @@ class AccountBook:
 
     def symbols_to_mark(self) -> set[Symbol]:
         """The symbols whose marks value every holding: traded ones, and the way to the currency."""
-        wanted: set[Symbol] = set()
-        for symbol in self._instruments:
-            wanted.add(symbol)
-            for asset in (symbol.base, symbol.quote):
-                if asset != self.account_currency:
-                    wanted |= {
-                        Symbol(asset, self.account_currency),
-                        Symbol(self.account_currency, asset),
-                    }
+        symbols = {*self._instruments, *(open_.symbol for open_ in self._open())}
+        assets = {asset for symbol in symbols for asset in (symbol.base, symbol.quote)}
+        wanted = set(self._instruments)
+        for asset in assets - {self.account_currency}:
+            wanted |= {Symbol(asset, self.account_currency), Symbol(self.account_currency, asset)}
         return wanted
 
     def update_account(self, snapshot: AccountSnapshot) -> None:
@@ -69,9 +68,10 @@ class AccountBook:
             }
 
     def update_marks(self, marks: Mapping[Symbol, Decimal], taken_ns: int) -> None:
-        """Take over mid prices read at `taken_ns` (monotonic)."""
+        """Take over mid prices read at `taken_ns` (monotonic); what is no price is left out."""
         for symbol, price in marks.items():
-            self._marks[symbol] = _Mark(price, taken_ns)
+            if price.is_finite() and price > 0:
+                self._marks[symbol] = _Mark(price, taken_ns)
 
     def update_foreign(self, reservations: Mapping[str, Reservation]) -> None:
         """Take over the working orders of others on this account."""
@@ -105,24 +105,33 @@ class AccountBook:
         """How much of `base` working orders may still sell."""
         return self._pending(Side.SELL).get(base, ZERO)
 
-    def rate(self, asset: str) -> Decimal | None:
-        """What one of `asset` is worth in the account currency by the direct pair, None if none."""
+    def rate(self, asset: str, now_ns: int, max_age_seconds: Decimal) -> Decimal | None:
+        """What one of `asset` is worth in the account currency by the direct pair.
+
+        None without a mark at most `max_age_seconds` old.
+        """
         if asset == self.account_currency:
             return Decimal(1)
-        if direct := self._marks.get(Symbol(asset, self.account_currency)):
+        direct = self._marks.get(Symbol(asset, self.account_currency))
+        if direct is not None and direct.is_fresh(now_ns, max_age_seconds):
             return direct.price
         inverse = self._marks.get(Symbol(self.account_currency, asset))
-        return 1 / inverse.price if inverse and inverse.price else None
+        if inverse is not None and inverse.is_fresh(now_ns, max_age_seconds):
+            return 1 / inverse.price
+        return None
 
     def exposure(self, now_ns: int, max_age_seconds: Decimal) -> Exposure:
         """Return the account as it is judged now.
 
-        Equity is None while a holding cannot be valued by a mark at most `max_age_seconds` old.
+        Equity is None while the account was not read, or a holding cannot be valued by a mark at
+        most `max_age_seconds` old; so is the value of working orders without such a conversion.
         """
         holdings = {symbol.base: self.total(symbol.base) for symbol in self._instruments}
         values: dict[str, Decimal] = {}
-        known = True
+        known = self._simulated is not None or self._snapshot is not None
         for symbol, instrument in self._instruments.items():
+            if symbol.base == self.account_currency:
+                continue  # money, and counted as such
             value, minimum = self._value(symbol, instrument, now_ns, max_age_seconds)
             if value is None or minimum is None:
                 known = known and not holdings[symbol.base]
@@ -136,7 +145,7 @@ class AccountBook:
             positions_value=positions_value,
             positions=frozenset(values),
             holdings=holdings,
-            pending_buy_value=self._pending_buy_value(),
+            pending_buy_value=self._pending_buy_value(now_ns, max_age_seconds),
             pending_buys=self._pending(Side.BUY),
             pending_sells=self._pending(Side.SELL),
         )
@@ -144,8 +153,8 @@ class AccountBook:
     def _value(
         self, symbol: Symbol, instrument: Instrument, now_ns: int, max_age_seconds: Decimal
     ) -> tuple[Decimal | None, Decimal | None]:
-        mark, rate = self._marks.get(symbol), self.rate(symbol.quote)
-        if mark is None or rate is None or now_ns - mark.taken_ns > max_age_seconds * _NS:
+        mark, rate = self._marks.get(symbol), self.rate(symbol.quote, now_ns, max_age_seconds)
+        if mark is None or rate is None or not mark.is_fresh(now_ns, max_age_seconds):
             return None, None
         return self.total(symbol.base) * mark.price * rate, instrument.min_notional * rate
 
@@ -168,12 +177,12 @@ class AccountBook:
                 pending[base] = pending.get(base, ZERO) + reservation.qty
         return pending
 
-    def _pending_buy_value(self) -> Decimal:
+    def _pending_buy_value(self, now_ns: int, max_age_seconds: Decimal) -> Decimal | None:
         total = ZERO
         for reservation in self._open():
             if reservation.side is Side.BUY:
-                # Without a way to the account currency no order on that quote passes judgement, so
-                # one that is pending all the same counts at its face.
-                rate = self.rate(reservation.symbol.quote) or Decimal(1)
+                rate = self.rate(reservation.symbol.quote, now_ns, max_age_seconds)
+                if rate is None:
+                    return None
                 total += reservation.qty * reservation.price * rate
         return total

@@ -79,6 +79,9 @@ class Venue(Broker, MarketData, Protocol):
     async def sync_clock(self) -> None:
         """Read the venue's clock, so that no order has to wait for that."""
 
+    async def clock_offset_ms(self) -> float | None:
+        """Return how far the venue's clock is ahead of ours; None where nothing is signed."""
+
     async def get_account_key(self) -> AccountKey:
         """Return whose account this is, at which venue and in which mode."""
 

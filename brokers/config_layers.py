@@ -3,7 +3,7 @@
 Source: contract.md, "Configuration".
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -155,8 +155,9 @@ def load(
             ) from None
         names[path] = name
         _put(values, path, value)
+    build: Callable[..., L] = schema  # what it takes are layers, not its fields
     try:
-        checked = schema(layers=[values, dict(document.values)])
+        checked = build(layers=[values, dict(document.values)])
     except ValidationError as error:
         raise translated(error, schema, document, names) from None
     return Loaded(checked, document, names)

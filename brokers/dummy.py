@@ -1,5 +1,6 @@
 """A broker without a venue: every order meets an endless book at a known price."""
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -54,6 +55,7 @@ class DummyBroker:
         opening = balances if balances is not None else {"USDT": 100000}
         self._amounts = {asset: positive(amount, asset) for asset, amount in opening.items()}
         self._orders: dict[str, OrderResult] = {}
+        self._numbers = itertools.count(1)
         self._updated_at = self._clock.now()
 
     async def __aenter__(self) -> Self:
@@ -91,6 +93,10 @@ class DummyBroker:
     async def sync_clock(self) -> None:
         """Nothing here is signed."""
 
+    async def clock_offset_ms(self) -> float | None:
+        """Return None: nothing here is signed."""
+        return None
+
     async def get_account_key(self) -> AccountKey:
         """Return the key of the one account there is."""
         return AccountKey(self.mode, "dummy", "dummy")
@@ -106,21 +112,24 @@ class DummyBroker:
 
     async def place_order(self, req: OrderRequest) -> OrderResult:
         """Fill at the known price, else at the request's; a limit that does not cross rests."""
-        pair = (await self.get_instrument(req.symbol)).symbol
-        now = self._clock.now()
-        price = self._prices.get(pair, req.price)
+        now, number = self._clock.now(), next(self._numbers)
         result = OrderResult(
             OrderState.ACCEPTED,
-            symbol=pair.joined,
+            symbol=req.symbol[:40],
             side=req.side,
-            order_id=f"dummy-{len(self._orders) + 1}",
-            client_order_id=req.client_order_id or f"dummy-client-{len(self._orders) + 1}",
+            order_id=f"dummy-{number}",
+            client_order_id=req.client_order_id or f"dummy-client-{number}",
             status=OrderStatus.NEW,
             qty=req.qty,
             price=req.price,
             transact_time=now,
             stages_ns={Stage.SIGN_TO_ACK: 0},
         )
+        try:
+            pair = Symbol.parse(req.symbol)
+        except ValueError as wrong:
+            return _refused(result, "not_listed", str(wrong))
+        result, price = replace(result, symbol=pair.joined), self._prices.get(pair, req.price)
         if not is_multiple(req.qty, _STEP):
             return _refused(result, "off_step", f"qty {req.qty} is off the step {plain(_STEP)}")
         if price is None:

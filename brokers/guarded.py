@@ -1,6 +1,7 @@
 """The guard: the one place an order leaves from, and everything that must hold before it does."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -21,7 +22,7 @@ from otonom_trader.brokers.plan import (
 from otonom_trader.domain.account import AccountKey, Balance
 from otonom_trader.domain.amount import ZERO, Number, positive
 from otonom_trader.domain.clock import SystemClock
-from otonom_trader.domain.compare import compare
+from otonom_trader.domain.compare import compare, is_terminal, outcome_of
 from otonom_trader.domain.decision import Decision, Direction
 from otonom_trader.domain.errors import JournalError, NotReady, PaperOnly, TradingHalted, VenueError
 from otonom_trader.domain.execution import (
@@ -33,12 +34,12 @@ from otonom_trader.domain.ids import client_order_id
 from otonom_trader.domain.intent import Claim, Entry, Intent, LedgerChange, OpenIntent
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
-from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
+from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderType
 from otonom_trader.domain.ports import Clock, IntentLog, KillGate
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.exposure import Exposure
 from otonom_trader.risk.limits import RiskGuardrails
-from otonom_trader.risk.pipeline import denial, judge
+from otonom_trader.risk.pipeline import denial, judge, rejection_message
 
 NEEDS_JOURNAL = (
     "live orders need the journal: run the daemon (otonom-trader run), or give intents= to "
@@ -50,11 +51,16 @@ DEFAULT_TAKER_FEE_PCT = Decimal("0.1")
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """An order whose end is not known yet; `since_ns` is when its row last changed (monotonic)."""
+    """An order whose end is not known yet.
+
+    `since_ns` is when its row last changed, `started_ns` when its decision was taken up, both
+    monotonic; the latter is None for an order of an earlier run.
+    """
 
     intent: Intent
     row: TradeExecutionLog
     since_ns: int
+    started_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,7 @@ class GuardedBroker:
         self._clock = clock or SystemClock()
         self._taker_fee_pct = taker_fee_pct
         self._lock = asyncio.Lock()
+        self._numbers = itertools.count(1)
         self._open: dict[str, OpenOrder] = {}
 
     async def __aenter__(self) -> Self:
@@ -127,10 +134,16 @@ class GuardedBroker:
         equity = None if current_equity is None else positive(current_equity, "current_equity")
         if self.mode is Mode.LIVE and self._intents is None:
             return unsent(req, f"Not sent: {NEEDS_JOURNAL}", "no_journal")
+        recorded = asyncio.Event()
         try:
             plan = await self._plan(req, price)
-            return (await self.carry_out(plan, equity)).result
+            req = plan.order
+            return (await self.carry_out(plan, equity, recorded.set)).result
         except (VenueError, JournalError, NotReady) as failure:
+            if recorded.is_set():
+                # It may have left: what failed is its answer, or the record of that.
+                text = f"{UNKNOWN_MESSAGE} {failure}"
+                return unsent(req, text, "unrecorded", OrderState.UNKNOWN)
             return unsent(req, f"Not sent: {failure}", "not_sent")
 
     async def carry_out(
@@ -158,24 +171,47 @@ class GuardedBroker:
         intent, stages = prepared
         result = await self.venue.place_order(intent.order)
         stages[Stage.DECISION_TO_ACK] = self._clock.monotonic_ns() - plan.started_ns
-        return await self.settle(intent, result, stages)
+        return await self.settle(intent, result, stages, plan.started_ns)
 
     async def settle(
-        self, intent: Intent, result: OrderResult, stages_ns: Mapping[str, int] | None = None
+        self,
+        intent: Intent,
+        result: OrderResult,
+        stages_ns: Mapping[str, int] | None = None,
+        started_ns: int | None = None,
     ) -> Carried:
-        """Book what is known of an order: at its acknowledgement, and as more is learnt."""
+        """Book what is known of an order: at its acknowledgement, and as more is learnt.
+
+        `started_ns` (monotonic) is when its decision was taken up, where this run knows it.
+        """
         async with self._lock:
             change = None
             if self._shadow is not None:
                 result, change = charge(self._shadow, intent, result)
             known = self._open.get(intent.client_order_id)
             before = known.row if known else None
+            started_ns = started_ns or (known.started_ns if known else None)
+            stages = dict(stages_ns or {})
+            if started_ns is not None:
+                stages |= self._milestones(result, before, started_ns)
             now = self._clock.now()
-            row = compare(intent, result, self.mode, now, stages_ns=stages_ns, before=before)
+            row = compare(intent, result, self.mode, now, stages_ns=stages, before=before)
             if self._intents is not None:
                 await self._intents.settle(intent, result, row, change)
-            self._book(intent, result, row, change)
+            self._book(intent, result, row, change, started_ns)
         return Carried(result, row)
+
+    def _milestones(
+        self, result: OrderResult, before: TradeExecutionLog | None, started_ns: int
+    ) -> dict[str, int]:
+        """Return the stages that end with `result`: the first fill, and the whole way."""
+        elapsed_ns = self._clock.monotonic_ns() - started_ns
+        stages: dict[str, int] = {}
+        if result.filled_qty and (before is None or Stage.FIRST_FILL not in before.stages_ns):
+            stages[Stage.FIRST_FILL] = elapsed_ns
+        if is_terminal(outcome_of(result), self.mode):
+            stages[Stage.DONE] = elapsed_ns
+        return stages
 
     async def adopt_found(self, plan: Plan, found: OrderResult) -> Carried:
         """Put an order on record that the venue has already, as a restored journal may not know."""
@@ -239,8 +275,8 @@ class GuardedBroker:
             self.account.update_marks({instrument.symbol: mark}, market.taken_ns)
         exposure = self.exposure()
         age, oldest = exposure.age_seconds, self.guardrails.max_account_age_seconds
-        stale = age is None or age > oldest or exposure.equity is None
-        if stale or self.account.rate(instrument.symbol.quote) is None:
+        unknown = exposure.equity is None or exposure.pending_buy_value is None
+        if unknown or age is None or age > oldest or self.rate(instrument.symbol.quote) is None:
             try:
                 await self.refresh()
             except VenueError:
@@ -250,6 +286,11 @@ class GuardedBroker:
         """Return the account as it would be judged now."""
         oldest = self.guardrails.max_account_age_seconds
         return self.account.exposure(self._clock.monotonic_ns(), oldest)
+
+    def rate(self, asset: str) -> Decimal | None:
+        """Return what one of `asset` is worth in the account currency, None when not known now."""
+        oldest = self.guardrails.max_account_age_seconds
+        return self.account.rate(asset, self._clock.monotonic_ns(), oldest)
 
     async def cancel_order(self, order_id: str, symbol: str | None = None) -> OrderResult:
         """Cancel a working order; never judged, never gated."""
@@ -283,8 +324,10 @@ class GuardedBroker:
             if price is None or self.mode is Mode.LIVE:
                 raise
             market = flat_market(instrument.symbol, price, now, started_ns)
+            if req.order_type is OrderType.MARKET:
+                req = replace(req, price=price)
         decision = Decision(
-            id=req.client_order_id or f"{now.isoformat()}#{started_ns}",
+            id=req.client_order_id or f"{now.isoformat()}#{started_ns}#{next(self._numbers)}",
             symbol=instrument.symbol.canonical,
             direction=Direction(req.side),
             qty=req.qty,
@@ -308,16 +351,20 @@ class GuardedBroker:
     async def _judge_and_record(
         self, plan: Plan, account: AccountKey, current_equity: Decimal | None, arrived_ns: int
     ) -> Carried | tuple[Intent, dict[str, int]]:
-        stages = {Stage.QUEUE.value: self._clock.monotonic_ns() - arrived_ns}
+        stages = {
+            Stage.SNAPSHOT.value: plan.snapshot_ns,
+            Stage.QUEUE.value: self._clock.monotonic_ns() - arrived_ns,
+        }
         began_ns = self._clock.monotonic_ns()
-        halted, paper_only = self._halted()
+        halted, only_paper = self._halted()
         verdicts, equity = self._judge(plan, current_equity, halted)
         stages[Stage.JUDGE.value] = self._clock.monotonic_ns() - began_ns
         denied = denial(verdicts)
         paper, change = self._paper_leg(plan, denied)
         entry = Entry(plan.claim, verdicts, plan.market, equity, paper=change)
-        if denied is not None or paper_only or self.mode is Mode.OFF:
-            return await self._record_unsent(plan, entry, denied, paper, stages)
+        if denied is not None or only_paper is not None:
+            reason = f"Not sent: {only_paper}" if denied is None else rejection_message(denied)
+            return await self._record_unsent(plan, entry, denied, reason, paper, stages)
         intent = self._intent(plan, account, paper)
         began_ns = self._clock.monotonic_ns()
         await self._write(replace(entry, intent=intent))
@@ -339,22 +386,22 @@ class GuardedBroker:
                 exposure = replace(exposure, equity=min(exposure.equity, current_equity))
         elif exposure.equity is None and current_equity is not None:
             exposure = replace(exposure, equity=current_equity, age_seconds=ZERO)
-        rate, now_ns = self.account.rate(plan.symbol.quote), self._clock.monotonic_ns()
-        proposal = proposal_of(plan, rate, now_ns)
+        rate = self.rate(plan.symbol.quote)
+        proposal = proposal_of(plan, rate, self._clock.monotonic_ns())
         return judge(proposal, exposure, self.guardrails, halted), exposure.equity
 
-    def _halted(self) -> tuple[str | None, bool]:
-        """Return why trading is halted, None when it is not, and whether only paper may go on."""
+    def _halted(self) -> tuple[str | None, str | None]:
+        """Return why trading is halted, and why only paper may go on; None where it is not so."""
         try:
             if self._gate is not None:
                 self._gate.check()
         except NotReady:
             raise
-        except PaperOnly:
-            return None, True
+        except PaperOnly as only_paper:
+            return None, str(only_paper)
         except TradingHalted as halt:
-            return str(halt), False
-        return None, False
+            return str(halt), None
+        return None, "the mode is off, no broker is used" if self.mode is Mode.OFF else None
 
     def _paper_leg(
         self, plan: Plan, denied: Verdict | None
@@ -372,6 +419,7 @@ class GuardedBroker:
         plan: Plan,
         entry: Entry,
         denied: Verdict | None,
+        reason: str,
         paper: SimulatedFill | None,
         stages: Mapping[str, int],
     ) -> Carried:
@@ -379,7 +427,7 @@ class GuardedBroker:
         row = unsent_row(plan, self.mode, denied, paper, stages, self._clock.now())
         await self._write(replace(entry, execution=row))
         state = OrderState.NOT_SENT if denied is None else OrderState.REJECTED
-        result = unsent(plan.order, row.broker_message, row.broker_code, state)
+        result = unsent(plan.order, reason, row.broker_code or "paper_only", state)
         return Carried(replace(result, verdicts=entry.verdicts), row)
 
     async def _write(self, entry: Entry) -> None:
@@ -395,6 +443,7 @@ class GuardedBroker:
         result: OrderResult,
         row: TradeExecutionLog,
         change: LedgerChange | None,
+        started_ns: int | None,
     ) -> None:
         """Bring memory up to what the journal now says."""
         id_ = intent.client_order_id
@@ -408,4 +457,4 @@ class GuardedBroker:
             return
         left = intent.order.qty - result.filled_qty
         self.account.reserve(id_, replace(intent.reservation, qty=left))
-        self._open[id_] = OpenOrder(intent, row, self._clock.monotonic_ns())
+        self._open[id_] = OpenOrder(intent, row, self._clock.monotonic_ns(), started_ns)

@@ -55,6 +55,10 @@ class OffVenue:
     async def sync_clock(self) -> None:
         """Nothing here is signed."""
 
+    async def clock_offset_ms(self) -> float | None:
+        """Return None: nothing here is signed."""
+        return None
+
     async def get_account_key(self) -> AccountKey:
         """Return the key of the paper account."""
         return AccountKey(self.mode, self._venue, "paper")

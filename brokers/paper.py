@@ -11,7 +11,13 @@ from otonom_trader.domain.execution import PaperStatus, SimulatedFill
 from otonom_trader.domain.intent import Intent, LedgerChange
 from otonom_trader.domain.ledger import Ledger, Payment
 from otonom_trader.domain.market import MarketSnapshot
-from otonom_trader.domain.order import OrderRequest, OrderResult, OrderStatus, Side
+from otonom_trader.domain.order import (
+    OrderRequest,
+    OrderResult,
+    OrderStatus,
+    Side,
+    TimeInForce,
+)
 from otonom_trader.domain.ports import PaperStore
 from otonom_trader.domain.symbol import Symbol
 
@@ -90,7 +96,8 @@ class PaperBroker:
         """Return how `order` fills on `market`, and the change to be written; nothing is booked."""
         symbol = market.symbol
         walk = market.book.walk(order.side, order.qty, order.limit_price)
-        if not walk.qty:
+        killed = order.time_in_force is TimeInForce.FOK and walk.qty < order.qty
+        if killed or not walk.qty:
             status = PaperStatus.RESTING if order.may_rest else PaperStatus.UNFILLED
             return SimulatedFill(status), None
         received = walk.qty if order.side is Side.BUY else walk.quote_qty

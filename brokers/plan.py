@@ -28,7 +28,8 @@ class Plan:
 
     `order` carries its client order id. `protected` marks a market decision that goes out as LIMIT
     IOC: it is judged on the book walk and only reserved at its limit. `current_price` is the
-    caller's own and only makes the price worse. `started_ns` is when the decision was taken up.
+    caller's own and only makes the price worse. `started_ns` is when the decision was taken up,
+    `snapshot_ns` how long reading the market took.
     """
 
     claim: Claim
@@ -37,6 +38,7 @@ class Plan:
     market: MarketSnapshot | None
     requested_qty: Decimal
     started_ns: int
+    snapshot_ns: int = 0
     protected: bool = False
     current_price: Decimal | None = None
     decision_age_seconds: Decimal | None = None

@@ -252,5 +252,6 @@ def _resolve(event: yaml.ScalarEvent) -> Any:
 
 
 def _line(event: yaml.Event) -> int:
-    line: int = event.start_mark.line
-    return line + 1
+    mark = event.start_mark
+    assert mark is not None  # noqa: S101  the parser sets it
+    return int(mark.line) + 1

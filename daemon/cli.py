@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import click
-import structlog
 import typer
 from rich.console import Console
 
@@ -310,7 +309,6 @@ def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _refuse(refusal: TraderError) -> int:
-    structlog.get_logger("daemon").debug("command.refused", reason=str(refusal))
     typer.echo(f"otonom-trader: {refusal}", err=True)
     return exit_status(refusal)
 

@@ -3,6 +3,7 @@
 Source: contract.md, "Configuration"; exit statuses 77 not permitted, 78 configuration.
 """
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import typer
 
 from otonom_trader.brokers.config import BrokerConfig, get_broker_config, require_live_permitted
 from otonom_trader.brokers.yaml_source import shown
+from otonom_trader.daemon.online_check import check_online
 from otonom_trader.daemon.settings import (
     Settings,
     SourceSettings,
@@ -23,7 +25,14 @@ from otonom_trader.daemon.settings import (
     find_config_dir,
     load_settings,
 )
-from otonom_trader.domain.errors import ConfigurationError, NotPermitted
+from otonom_trader.domain.clock import SystemClock
+from otonom_trader.domain.errors import (
+    ConfigurationError,
+    NotPermitted,
+    Rejected,
+    VenueError,
+    VenueUnreachable,
+)
 from otonom_trader.domain.mode import Mode
 
 EXIT_NOT_PERMITTED: Final = 77
@@ -51,16 +60,25 @@ StateDir = Annotated[
 
 
 @config_app.command()
-def check(config: ConfigDir = None, state_dir: StateDir = None) -> None:
+def check(
+    config: ConfigDir = None,
+    state_dir: StateDir = None,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask the venue too: clock, key, account, symbols.")
+    ] = False,
+) -> None:
     """Say whether the configuration is in order, one line for each thing verified.
 
-    Nothing is sent. Exit status 0 when all is well, 78 when the configuration is refused, 77 when
-    it is valid but what it asks for is not permitted.
+    Nothing is sent, but with --online, and even then no order is placed. Exit status 0 when all is
+    well, 78 when the configuration is refused, 77 when what it asks for, or its key, is not
+    permitted, 69 when the venue cannot be asked.
     """
     with _refusals_told():
         broker, settings = load_configuration(config, state_dir)
         for line in described(broker, settings):
             typer.echo(f"ok  {line}")
+        if online:
+            asyncio.run(_tell_online(broker))
         require_live_permitted(broker)
 
 
@@ -68,7 +86,7 @@ def check(config: ConfigDir = None, state_dir: StateDir = None) -> None:
 def show(
     config: ConfigDir = None,
     state_dir: StateDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002  typer's way to declare a flag
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Print every value in force and where it comes from; keys are shown as ***."""
     with _refusals_told():
@@ -95,6 +113,16 @@ def init(config: ConfigDir = None) -> None:
         for name in FILE_NAMES:
             typer.echo(_write_default(folder, name))
     typer.echo(f"now edit them, then run: otonom-trader config check --config {folder}")
+
+
+async def _tell_online(broker: BrokerConfig) -> None:
+    try:
+        async for line in check_online(broker, SystemClock()):
+            typer.echo(f"ok  {line}")
+    except Rejected as refusal:
+        raise NotPermitted(str(refusal)) from None
+    except VenueError as failure:
+        raise VenueUnreachable(f"the venue cannot be asked: {failure}") from None
 
 
 def load_configuration(

@@ -60,6 +60,7 @@ class Prepared:
     decision: Decision
     instrument: Instrument
     market: MarketSnapshot
+    took_ns: int
 
 
 class Turn:
@@ -184,6 +185,7 @@ class ShadowModeExecutor:
 
     async def _read(self, decision: Decision, price: Decimal | None) -> Ending | Prepared:
         venue = self.broker.venue
+        began_ns = self._clock.monotonic_ns()
         instrument = await venue.get_instrument(decision.symbol)
         if not instrument.tradable:
             text = f"{instrument.symbol} is not trading: its status is {instrument.status}"
@@ -195,7 +197,8 @@ class ShadowModeExecutor:
                 raise
             now, now_ns = self._clock.now(), self._clock.monotonic_ns()
             market = flat_market(instrument.symbol, price, now, now_ns)
-        return Prepared(decision, instrument, market)
+        took_ns = self._clock.monotonic_ns() - began_ns
+        return Prepared(decision, instrument, market, took_ns)
 
     def _out_of_time(
         self, decision: Decision, received_at: datetime, ahead_seconds: float = 0
@@ -243,6 +246,7 @@ class ShadowModeExecutor:
             market=ready.market,
             requested_qty=sized.requested_qty,
             started_ns=started_ns,
+            snapshot_ns=ready.took_ns,
             protected=self.rules.protected and ready.decision.price is None,
             current_price=price if self.broker.mode is Mode.LIVE else None,
             decision_age_seconds=Decimal((self._clock.now() - created).total_seconds()),
@@ -261,7 +265,7 @@ class ShadowModeExecutor:
         elif own is not None and equity is not None and self.broker.mode is Mode.LIVE:
             own = min(own, equity)
         held = exposure.holdings.get(base, ZERO) - self.broker.account.selling(base)
-        return Means(own, max(held, ZERO), self.broker.account.rate(instrument.symbol.quote))
+        return Means(own, max(held, ZERO), self.broker.rate(instrument.symbol.quote))
 
     async def _record_ending(self, claim: Claim, ending: Ending) -> TradeExecutionLog:
         """Write down a decision of which no order is made."""

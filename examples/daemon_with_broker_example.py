@@ -23,6 +23,7 @@ from otonom_trader.brokers import OrderRequest, create_broker
 from otonom_trader.brokers.config import get_broker_config
 from otonom_trader.daemon.broker_integration import create_shadow_executor
 from otonom_trader.daemon.control import exit_status
+from otonom_trader.daemon.logs import configure_logging
 from otonom_trader.daemon.settings import load_settings
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.decision import Decision, Direction
@@ -136,6 +137,8 @@ def main(arguments: Sequence[str]) -> int:
         seconds = _loop_seconds(rest[0]) if rest else DEFAULT_LOOP_SECONDS
     except ValueError as wrong:
         return _refuse(str(wrong))
+    # What is executed is printed here; of the library's own events only trouble is.
+    configure_logging(level="error", stream=sys.stderr)
     try:
         if command == "config":
             show_config()

@@ -60,10 +60,7 @@ def max_price_age_seconds(case: Case) -> Verdict:
     price = case.proposal.price
     if age is None or not _sound(price) or not _sound(age, least=ZERO):
         return _deny("no_price", f"No price for {case.proposal.symbol}")
-    if age > limit:
-        text = f"Price is {_seconds(age)} s old, max {plain(limit)} s"
-        return _deny("max_price_age_seconds", text, plain(limit), _seconds(age))
-    return _allow("max_price_age_seconds", plain(limit), _seconds(age))
+    return _at_most("max_price_age_seconds", age, limit, "Price is {} s old, max {} s", _seconds)
 
 
 def max_account_age_seconds(case: Case) -> Verdict:
@@ -71,25 +68,21 @@ def max_account_age_seconds(case: Case) -> Verdict:
     limit, age = case.limits.max_account_age_seconds, case.exposure.age_seconds
     if age is None or not _sound(age, least=ZERO):
         return _deny("no_account", "Account balances are not known")
-    if age > limit:
-        text = f"Account balances are {_seconds(age)} s old, max {plain(limit)} s"
-        return _deny("max_account_age_seconds", text, plain(limit), _seconds(age))
-    if not _sound(case.exposure.equity):
+    if age <= limit and not _sound(case.exposure.equity):
         return _deny("no_equity", "Equity is not known")
-    return _allow("max_account_age_seconds", plain(limit), _seconds(age))
+    sentence = "Account balances are {} s old, max {} s"
+    return _at_most("max_account_age_seconds", age, limit, sentence, _seconds)
 
 
 def max_decision_age_seconds(case: Case) -> Verdict:
     """A decision must be young; an order placed by hand has no age."""
     limit, age = case.limits.max_decision_age_seconds, case.proposal.decision_age_seconds
     if age is None:
-        return _allow("max_decision_age_seconds", plain(limit))
+        return _allow("max_decision_age_seconds", _seconds(limit))
     if not age.is_finite():
         return _deny("max_decision_age_seconds", "The age of the decision cannot be told")
-    if age > limit:
-        text = f"Decision is {_seconds(age)} s old, max {plain(limit)} s"
-        return _deny("max_decision_age_seconds", text, plain(limit), _seconds(age))
-    return _allow("max_decision_age_seconds", plain(limit), _seconds(age))
+    sentence = "Decision is {} s old, max {} s"
+    return _at_most("max_decision_age_seconds", age, limit, sentence, _seconds)
 
 
 def max_notional_per_order(case: Case) -> Verdict:
@@ -98,11 +91,9 @@ def max_notional_per_order(case: Case) -> Verdict:
     if notional is None or not _sound(notional):
         return _no_notional(case, "max_notional_per_order")
     if limit is None:
-        return _allow("max_notional_per_order", value=_amount(notional))
-    if notional > limit:
-        text = f"Order notional ${_amount(notional)} exceeds max ${_most_amount(limit)}"
-        return _deny("max_notional_per_order", text, _most_amount(limit), _amount(notional))
-    return _allow("max_notional_per_order", _most_amount(limit), _amount(notional))
+        return _allow("max_notional_per_order")
+    sentence = "Order notional ${} exceeds max ${}"
+    return _at_most("max_notional_per_order", notional, limit, sentence, _cents)
 
 
 def require_confirmation_above(case: Case) -> Verdict:
@@ -112,10 +103,8 @@ def require_confirmation_above(case: Case) -> Verdict:
         return _allow("require_confirmation_above")
     if notional is None or not _sound(notional):
         return _no_notional(case, "require_confirmation_above")
-    if notional > limit:
-        text = f"Order notional ${_amount(notional)} requires confirmation above ${_most_amount(limit)}"
-        return _deny("require_confirmation_above", text, _most_amount(limit), _amount(notional))
-    return _allow("require_confirmation_above", _most_amount(limit), _amount(notional))
+    sentence = "Order notional ${} requires confirmation above ${}"
+    return _at_most("require_confirmation_above", notional, limit, sentence, _cents)
 
 
 def max_position_size_pct(case: Case) -> Verdict:
@@ -129,12 +118,13 @@ def max_position_size_pct(case: Case) -> Verdict:
             "max_position_size_pct", "Position size cannot be told: equity or mark missing"
         )
     base = case.proposal.symbol.base
-    held = case.exposure.holdings.get(base, ZERO) + case.exposure.pending_buys.get(base, ZERO)
-    size = (held + case.proposal.qty) * mark / equity * 100
-    if size > limit:
-        text = f"Position size {_percent(size)}% exceeds max {_most_percent(limit)}%"
-        return _deny("max_position_size_pct", text, _most_percent(limit), _percent(size))
-    return _allow("max_position_size_pct", _most_percent(limit), _percent(size))
+    held = case.exposure.holdings.get(base, ZERO)
+    pending = case.exposure.pending_buys.get(base, ZERO)
+    if not (_sound(held, least=ZERO) and _sound(pending, least=ZERO)):
+        return _deny("max_position_size_pct", "Position size cannot be told: holding unsound")
+    size = (held + pending + case.proposal.qty) * mark / equity * 100
+    sentence = "Position size {}% exceeds max {}%"
+    return _at_most("max_position_size_pct", size, limit, sentence, _tenths)
 
 
 def max_open_risk_pct(case: Case) -> Verdict:
@@ -145,16 +135,12 @@ def max_open_risk_pct(case: Case) -> Verdict:
     equity, notional = case.exposure.equity, case.proposal.notional
     if equity is None or notional is None or not (_sound(equity) and _sound(notional)):
         return _deny("max_open_risk_pct", "Open risk cannot be told: equity or price missing")
-    pending = case.exposure.pending_buy_value
-    if pending is None:
-        text = "Open risk cannot be told: no conversion for an order that may still fill"
+    held, pending = case.exposure.positions_value, case.exposure.pending_buy_value
+    if pending is None or not (_sound(held, least=ZERO) and _sound(pending, least=ZERO)):
+        text = "Open risk cannot be told: a holding or working order has no value"
         return _deny("max_open_risk_pct", text)
-    at_risk = case.exposure.positions_value + pending + notional
-    risk = at_risk / equity * 100
-    if risk > limit:
-        text = f"Open risk {_percent(risk)}% exceeds max {_most_percent(limit)}%"
-        return _deny("max_open_risk_pct", text, _most_percent(limit), _percent(risk))
-    return _allow("max_open_risk_pct", _most_percent(limit), _percent(risk))
+    risk = (held + pending + notional) / equity * 100
+    return _at_most("max_open_risk_pct", risk, limit, "Open risk {}% exceeds max {}%", _tenths)
 
 
 def max_total_positions(case: Case) -> Verdict:
@@ -176,14 +162,14 @@ def price_collar_pct(case: Case) -> Verdict:
     limit, price = case.limits.price_collar_pct, case.proposal.limit_price
     reference, side = case.proposal.reference, case.proposal.side
     if price is None:
-        return _allow("price_collar_pct", _most_percent(limit))
+        return _allow("price_collar_pct", _tenths(limit))
+    if not _sound(price):
+        return _deny("price_collar_pct", "The limit price is not above zero")
     if reference is None or not _sound(reference):
         return _deny("price_collar_pct", f"No opposite quote for {case.proposal.symbol}")
     reach = side.sign * (price - reference) / reference * 100
-    if reach > limit:
-        text = f"Price reaches {_percent(reach)}% through the market, max {_most_percent(limit)}%"
-        return _deny("price_collar_pct", text, _most_percent(limit), _percent(reach))
-    return _allow("price_collar_pct", _most_percent(limit), _percent(reach))
+    sentence = "Price reaches {}% through the market, max {}%"
+    return _at_most("price_collar_pct", reach, limit, sentence, _tenths)
 
 
 CHECKS: dict[str, Check] = {
@@ -213,6 +199,19 @@ def _deny(code: str, message: str, limit: str = "", value: str = "") -> Verdict:
     return Verdict(code, allowed=False, message=message, limit=limit, value=value)
 
 
+def _at_most(
+    code: str, value: Decimal, limit: Decimal, sentence: str, show: Callable[[Decimal, str], str]
+) -> Verdict:
+    """Deny above `limit` with `sentence`, which takes value and limit.
+
+    The value is shown rounded up and the limit down: one a hair above it never reads as equal.
+    """
+    got, most = show(value, ROUND_CEILING), show(limit, ROUND_FLOOR)
+    if value > limit:
+        return _deny(code, sentence.format(got, most), most, got)
+    return _allow(code, most, got)
+
+
 def _no_notional(case: Case, code: str) -> Verdict:
     if case.proposal.rate is None:
         quote = case.proposal.symbol.quote
@@ -226,24 +225,13 @@ def _sound(number: Decimal | None, least: Decimal | None = None) -> bool:
     return number > 0 if least is None else number >= least
 
 
-# Values are rounded up and limits down, so that a value a hair above its limit never reads as equal.
-
-
-def _amount(value: Decimal, rounding: str = ROUND_CEILING) -> str:
+def _cents(value: Decimal, rounding: str = ROUND_FLOOR) -> str:
     return plain(value.quantize(Decimal("0.01"), rounding))
 
 
-def _most_amount(limit: Decimal) -> str:
-    return _amount(limit, ROUND_FLOOR)
+def _seconds(value: Decimal, rounding: str = ROUND_FLOOR) -> str:
+    return plain(value.quantize(Decimal("0.1"), rounding))
 
 
-def _percent(value: Decimal, rounding: str = ROUND_CEILING) -> str:
+def _tenths(value: Decimal, rounding: str = ROUND_FLOOR) -> str:
     return f"{value.quantize(Decimal('0.1'), rounding) + ZERO:f}"  # + 0 turns -0.0 into 0.0
-
-
-def _most_percent(limit: Decimal) -> str:
-    return _percent(limit, ROUND_FLOOR)
-
-
-def _seconds(value: Decimal) -> str:
-    return _percent(value)

@@ -1,27 +1,21 @@
 """Taking up a decision: claim, verdicts, intent, paper leg and position in one transaction."""
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.intent import Claim, Entry, Intent, SourcePosition
+from otonom_trader.domain.market import Level
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.storage import ledgers
 from otonom_trader.storage.errors import DuplicateDecision
 from otonom_trader.storage.ledgers import Known
+from otonom_trader.storage.order_rows import ORDER_COLUMNS, intent_row
 from otonom_trader.storage.outcomes import insert_execution
-from otonom_trader.storage.rows import (
-    ORDER_COLUMNS,
-    digest,
-    digits,
-    instant,
-    intent_row,
-    levels_text,
-    payload,
-    storable,
-)
+from otonom_trader.storage.rows import digest, digits, instant, json_text, payload, storable
 
 SNAPSHOT_LEVELS = 10
 """How many levels of each side of the book are kept with a decision."""
@@ -150,8 +144,8 @@ def _snapshot(connection: sqlite3.Connection, decision: int, entry: Entry) -> No
                 else (
                     market.symbol.canonical,
                     instant(market.taken_at),
-                    levels_text(market.book.bids[:SNAPSHOT_LEVELS]),
-                    levels_text(market.book.asks[:SNAPSHOT_LEVELS]),
+                    _levels(market.book.bids[:SNAPSHOT_LEVELS]),
+                    _levels(market.book.asks[:SNAPSHOT_LEVELS]),
                 )
             ),
             # An equity that could not be told is no number, and is kept as none.
@@ -209,3 +203,8 @@ def _account(
             "SELECT seq FROM accounts WHERE mode = ? AND venue = ? AND uid = ?", names
         ).fetchone()[0]
     return accounts[key]
+
+
+def _levels(levels: Iterable[Level]) -> str:
+    """Book levels as JSON ``[[price, qty], ...]``, best first."""
+    return json_text([(digits(price), digits(qty)) for price, qty in levels])

@@ -54,6 +54,8 @@ class GroupCommit:
         """
         if self.failure is not None:
             raise JournalFailed(self.failure)
+        if not self._connection.is_open:
+            raise JournalError("the journal is closed: nothing was written")
         job = _Job(work)
         self._waiting.append(job)
         await self._connection.run(self._finish, job)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from otonom_trader.domain.decision import DecisionKey
-from otonom_trader.domain.errors import JournalError
 from otonom_trader.domain.execution import TradeExecutionLog
 from otonom_trader.domain.intent import Entry, Intent, LedgerChange, OpenIntent, SourcePosition
 from otonom_trader.domain.ledger import Ledger, Payment
@@ -19,7 +18,7 @@ from otonom_trader.domain.verdict import Verdict
 from otonom_trader.storage import claims, events, ledgers, outcomes, queries
 from otonom_trader.storage.commit import GroupCommit
 from otonom_trader.storage.connection import ThreadedConnection
-from otonom_trader.storage.opening import check_file, open_file
+from otonom_trader.storage.opening import check_file, explained, open_file
 from otonom_trader.storage.rows import payload_digest
 
 __all__ = ["Journal", "payload_digest"]
@@ -50,7 +49,11 @@ class Journal:
         """Open, create or migrate the file; raises `AlreadyRunning` and `JournalError`."""
         if not self._connection.is_open:
             await self._connection.open()
-            self._newest_row_at = await self._read(queries.newest_row_at)
+            try:
+                self._newest_row_at = await self._read(queries.newest_row_at)
+            except BaseException:
+                await self._connection.aclose()
+                raise
 
     async def aclose(self) -> None:
         """Close once what was given so far is written; it may be opened again."""
@@ -182,9 +185,10 @@ class Journal:
         return await self._read(ledgers.load_entries, name)
 
     async def check(self) -> list[str]:
-        """Return what is wrong in the whole file, empty when it is sound; takes long on a big one.
+        """Return what is wrong in the whole file, empty when it is sound.
 
-        Pages and indexes, references between rows, and ledgers against their entries.
+        Pages and indexes, references between rows, and ledgers against their entries. On a big file
+        this takes minutes, and writes wait.
         """
         return await self._read(check_file)
 
@@ -197,7 +201,7 @@ class Journal:
         try:
             return await self._connection.run(query, *args, **kwargs)
         except sqlite3.Error as error:
-            raise JournalError(f"the journal {self.path} could not be read ({error})") from error
+            raise explained(error, self.path) from error
 
     async def _write(
         self,
@@ -205,7 +209,4 @@ class Journal:
         *args: _Given.args,
         **kwargs: _Given.kwargs,
     ) -> _Result:
-        try:
-            return await self._commits.write(lambda connection: work(connection, *args, **kwargs))
-        except sqlite3.Error as error:  # only a closed connection is left to raise this
-            raise JournalError(f"the journal {self.path} could not be written ({error})") from error
+        return await self._commits.write(lambda connection: work(connection, *args, **kwargs))

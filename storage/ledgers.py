@@ -7,14 +7,7 @@ from decimal import Decimal
 from otonom_trader.domain.intent import LedgerChange
 from otonom_trader.domain.ledger import Cost, Ledger, Payment
 from otonom_trader.storage.errors import JournalConflict
-from otonom_trader.storage.rows import (
-    amounts_text,
-    digits,
-    instant,
-    payment_row,
-    read_amounts,
-    read_payment,
-)
+from otonom_trader.storage.rows import amounts_text, digits, instant, read_amounts
 
 Known = dict[str, tuple[int, Ledger]]
 """Ledgers as they are written, by name, with their row's number."""
@@ -79,7 +72,7 @@ def book(
     connection.execute(
         "INSERT INTO ledger_entries (ledger, decision, symbol, base_change, quote_change, changes,"
         " recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (seq, decision, *payment_row(payment), instant(now)),
+        (seq, decision, *_payment_row(payment), instant(now)),
     )
     connection.executemany(
         "INSERT INTO ledger_balances VALUES (?, ?, ?)"
@@ -102,7 +95,7 @@ def is_booked(connection: sqlite3.Connection, decision: int, change: LedgerChang
         " JOIN ledgers l ON l.seq = e.ledger WHERE e.decision = ? AND l.name = ?",
         (decision, change.ledger),
     )
-    return any(read_payment(*row) == change.payment for row in rows)
+    return any(_read_payment(*row) == change.payment for row in rows)
 
 
 def load_entries(connection: sqlite3.Connection, name: str) -> list[Payment]:
@@ -112,7 +105,7 @@ def load_entries(connection: sqlite3.Connection, name: str) -> list[Payment]:
         " JOIN ledgers l ON l.seq = e.ledger WHERE l.name = ? ORDER BY e.seq",
         (name,),
     )
-    return [read_payment(*row) for row in rows]
+    return [_read_payment(*row) for row in rows]
 
 
 def unbalanced(connection: sqlite3.Connection) -> list[str]:
@@ -143,3 +136,18 @@ def _stored(connection: sqlite3.Connection, seq: int) -> Ledger:
         {asset: Decimal(amount) for asset, amount in amounts},
         {symbol: Cost(*map(Decimal, numbers)) for symbol, *numbers in costs},
     )
+
+
+def _payment_row(payment: Payment) -> tuple[str, str, str, str]:
+    """Symbol, base change, quote change and changes of a ledger entry."""
+    return (
+        payment.symbol,
+        digits(payment.base_change),
+        digits(payment.quote_change),
+        amounts_text(payment.changes),
+    )
+
+
+def _read_payment(symbol: str, base_change: str, quote_change: str, changes: str) -> Payment:
+    """A payment from the values of `_payment_row`."""
+    return Payment(symbol, Decimal(base_change), Decimal(quote_change), read_amounts(changes))

@@ -9,16 +9,17 @@ from otonom_trader.domain.errors import AlreadyRunning, JournalError
 from otonom_trader.storage.ledgers import unbalanced
 from otonom_trader.storage.schema import APPLICATION_ID, MIGRATIONS
 
-_CHECKED_BYTES = 32 * 1024 * 1024  # what quick_check reads well within a start's one second
+_CHECKED_BYTES = 16 * 1024 * 1024  # what quick_check reads well within a start's one second
 _RESTORE = "restore the newest backup, or move the file away to start a new journal"
 _LOCKED = {"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"}
-_DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+_NO_ACCESS = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 
 def open_file(path: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
     """Open the journal at `path`, creating it or bringing it to the newest version.
 
-    The connection holds the file alone until it is closed. A file of up to 32 MiB is checked
+    The connection holds the file alone until it is closed. A file of up to 16 MiB is checked
     through; of a larger one only what opening reads, the rest by `Journal.check`.
     Raises `AlreadyRunning` for a file that another process holds, and `JournalError` for one that
     is damaged, foreign, written by a newer version, or cannot be opened.
@@ -33,7 +34,7 @@ def open_file(path: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Con
         _migrate(connection, path, migrations)
     except (sqlite3.Error, OSError) as error:
         _close(connection)
-        raise _explained(error, path) from error
+        raise explained(error, path) from error
     except BaseException:
         _close(connection)
         raise
@@ -127,15 +128,19 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(value)
 
 
-def _explained(error: sqlite3.Error | OSError, path: Path) -> JournalError | AlreadyRunning:
+def explained(error: sqlite3.Error | OSError, path: Path) -> JournalError | AlreadyRunning:
+    """An error of SQLite's as one sentence: what is wrong with the file, and what to do."""
     name = getattr(error, "sqlite_errorname", "")
     if name in _LOCKED:
         return AlreadyRunning(
             f"the journal {path} is held by another process: stop that one first, or name another "
             "state directory"
         )
-    if name.startswith(tuple(_DAMAGED)):
+    if name.startswith(_DAMAGED):
         return JournalError(f"the journal {path} is damaged ({error}): {_RESTORE}")
-    return JournalError(
-        f"the journal {path} cannot be opened ({error}): its directory must exist and be writable"
-    )
+    if isinstance(error, OSError) or name.startswith(_NO_ACCESS):
+        return JournalError(
+            f"the journal {path} cannot be opened ({error}): it must be writable, in a directory "
+            "that exists"
+        )
+    return JournalError(f"the journal {path} cannot be used: {error}")

@@ -13,17 +13,9 @@ from otonom_trader.domain.intent import Intent, LedgerChange
 from otonom_trader.domain.order import Fill, OrderResult
 from otonom_trader.storage import ledgers
 from otonom_trader.storage.errors import JournalConflict
-from otonom_trader.storage.rows import (
-    EXECUTION_COLUMNS,
-    STANDING_COLUMNS,
-    Value,
-    digits,
-    execution_row,
-    instant,
-    json_text,
-    read_standing,
-    standing_row,
-)
+from otonom_trader.storage.execution_rows import EXECUTION_COLUMNS, execution_row
+from otonom_trader.storage.order_rows import STANDING_COLUMNS, read_standing, standing_row
+from otonom_trader.storage.rows import Value, digits, instant, json_text
 from otonom_trader.storage.standing import ExecutionRank, Standing, merged
 
 _SELECT_ORDER = (
@@ -59,7 +51,7 @@ def settle(
 
     The order is SETTLED, and its reservation ends, once `execution` is terminal. Raises
     `JournalError` for an intent that was never recorded, `JournalConflict` for a fill that is
-    written otherwise.
+    written otherwise, and for more fills than the order asked for.
     """
     if (execution.source, execution.decision_id) != intent.decision:
         raise ValueError(
@@ -74,6 +66,11 @@ def settle(
     if result.fills:
         _book_fills(connection, intent, order, account, result.fills)
         after = _at_least(after, *_filled(connection, order))
+    if after.filled_qty > intent.order.qty:
+        raise JournalConflict(
+            f"order {intent.client_order_id} of {digits(intent.order.qty)} {intent.symbol.base} "
+            f"would be filled with {digits(after.filled_qty)}"
+        )
     if after != before:
         connection.execute(_UPDATE_ORDER, (instant(now), *standing_row(after), order))
     if outcome is None:

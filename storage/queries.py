@@ -12,15 +12,9 @@ from otonom_trader.domain.execution import TradeExecutionLog
 from otonom_trader.domain.intent import OpenIntent
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
-from otonom_trader.storage.rows import (
-    EXECUTION_COLUMNS,
-    execution_json,
-    json_text,
-    read_execution,
-    read_json,
-    read_open_intent,
-    storable,
-)
+from otonom_trader.storage.execution_rows import EXECUTION_COLUMNS, execution_json, read_execution
+from otonom_trader.storage.order_rows import read_open_intent
+from otonom_trader.storage.rows import json_text, read_json, storable
 
 _EXECUTION = (
     f"SELECT d.source, d.id AS decision_id, {', '.join(f'e.{name}' for name in EXECUTION_COLUMNS)}"  # noqa: S608

@@ -38,7 +38,7 @@ _STATUSES = (
 class Standing:
     """What is known of an order: `filled_qty` in base and `quote_qty` in quote, cumulative.
 
-    `said` is the newest reply that moved the order on: message, codes, raw text.
+    Message, codes and raw text are those of the newest reply that moved the order on.
     """
 
     phase: Phase = Phase.INTENT

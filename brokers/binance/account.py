@@ -54,6 +54,10 @@ class AccountReader(MarketReader):
         """
         await self._account_reader.sync_clock()
 
+    async def clock_offset_ms(self) -> float | None:
+        """Return how far the venue's clock is ahead of ours; raises `NotSent` when unreadable."""
+        return await self._account_reader.clock_offset_ms()
+
     async def get_account_key(self) -> AccountKey:
         """Return whose account the key belongs to; asked once.
 

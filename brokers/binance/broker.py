@@ -97,8 +97,8 @@ class BinanceBroker(OrderReader):
     async def place_order(self, req: OrderRequest) -> OrderResult:
         """Place a MARKET or LIMIT order.
 
-        The price of a MARKET order is not sent. Raises ``ValueError`` for a client order id that
-        the venue does not take; everything else is told by the result's state.
+        The price of a MARKET order is not sent. Everything is told by the result's state: nothing
+        is raised for an outcome.
         """
         asked = Asked(req.symbol[:40], client_id_for(req), req)
         try:

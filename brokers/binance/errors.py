@@ -180,8 +180,9 @@ def check(reply: Reply, failed: str = "") -> None:
     reason = _describe(reply, told)
     if reply.lost or not _is_definite(reply, code):
         kind = Blocked if reply.status == HTTPStatus.FORBIDDEN else OutcomeUnknown
+        told_of = reason if reply.lost else f"was answered {reason}"
         raise kind(
-            f"{reply.request} {reason}", status=reply.status, venue_code=code, raw=reply.text
+            f"{reply.request} {told_of}", status=reply.status, venue_code=code, raw=reply.text
         )
     message = f"{failed or reply.request + ' failed'}: {reason}"
     if code == _STALE_TIMESTAMP:

@@ -83,7 +83,7 @@ class BinanceShadow(AccountReader):
         """Validate an order and answer with the fill to be expected of it.
 
         REJECTED is the venue's own refusal. UNKNOWN, when it did not answer, moves nothing and
-        leaves nothing to ask for. Raises ``ValueError`` for a client order id it does not take.
+        leaves nothing to ask for.
         """
         asked = Asked(req.symbol[:40], client_id_for(req), req)
         try:

@@ -76,6 +76,11 @@ class SignedTransport(PublicTransport):
         """Read the account at `path`; raises `NotSent` when nothing left."""
         return await self._signed("GET", path, params, self.pause.check_request)
 
+    async def clock_offset_ms(self) -> float:
+        """Read the venue's clock and return how far it is ahead of the wall clock here."""
+        await self.sync_clock()
+        return self.venue_clock.timestamp_ms() - self.clock.now().timestamp() * 1000
+
     async def sync_clock(self) -> None:
         """Estimate the venue's clock from round trips; raises `NotSent` when it cannot be read."""
         try:

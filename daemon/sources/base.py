@@ -7,6 +7,9 @@ from typing import NamedTuple, Protocol, Self
 from otonom_trader.domain.decision import Decision, Malformed
 from otonom_trader.domain.errors import TraderError
 
+MAX_BATCH = 250
+"""No fetch gives more, whatever its limit: reading them holds up the event loop for some ms."""
+
 
 class SourceUnavailable(TraderError):
     """A source cannot be read now: nothing was taken from it, and the next poll tries again."""
@@ -43,7 +46,8 @@ class DecisionSource(Protocol):
     async def fetch_new(self, after: str | None, limit: int) -> Batch:
         """Return at most `limit` decisions behind the position `after`, None for the beginning.
 
-        What is no decision comes as `Malformed`, in its place. A fetch reads a bounded amount.
+        What is no decision comes as `Malformed`, in its place. A fetch reads a bounded amount and
+        gives at most `MAX_BATCH`.
         Raises `SourceUnavailable` when the source cannot be read.
         """
 

@@ -1,9 +1,10 @@
 """Where reading of a line file stands, and how the file is found again."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Self
+
+import msgspec
 
 WINDOW_BYTES = 4096
 """How much of what lies before the offset identifies a file."""
@@ -20,28 +21,26 @@ class Bookmark:
     `inside` says that the rest of an over-long line is still to be dropped.
     """
 
-    file: int = 1
-    line: int = 0
-    offset: int = 0
-    inode: int = 0
-    digest: str = ""
-    inside: bool = False
+    file: int
+    line: int
+    offset: int
+    inode: int
+    digest: str
+    inside: bool
+
+    @classmethod
+    def at_start(cls, file: int = 1) -> Self:
+        """Return the beginning of the first file, or of the one with the number `file`."""
+        return cls(file=file, line=0, offset=0, inode=0, digest="", inside=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read what `dump` wrote; ``ValueError`` for anything else."""
-        fields = json.loads(text)
-        if not isinstance(fields, dict) or fields.keys() != asdict(cls()).keys():
-            raise ValueError("not a bookmark")
-        return cls(**fields)
+        return msgspec.json.decode(text, type=cls)
 
     def dump(self) -> str:
         """Return the bookmark as the text that is journaled."""
-        return json.dumps(asdict(self), separators=(",", ":"))
-
-    def next_file(self) -> Self:
-        """Return the beginning of the file read after this one."""
-        return type(self)(file=self.file + 1)
+        return msgspec.json.encode(self).decode()
 
     @property
     def place(self) -> str:

@@ -17,7 +17,7 @@ from typing import Self
 
 import structlog
 
-from otonom_trader.daemon.sources.base import Batch, Sighting, SourceUnavailable
+from otonom_trader.daemon.sources.base import MAX_BATCH, Batch, Sighting, SourceUnavailable
 from otonom_trader.daemon.sources.bookmark import WINDOW_BYTES, Bookmark, digest
 from otonom_trader.daemon.sources.line import read_line
 from otonom_trader.domain.decision import Malformed, malformed
@@ -57,15 +57,15 @@ class JsonlSource:
     async def fetch_new(self, after: str | None, limit: int) -> Batch:
         """Return at most `limit` decisions behind `after`, from at most one chunk of the file."""
         try:
-            mark = Bookmark.parse(after) if after else Bookmark()
-        except (ValueError, TypeError):
+            mark = Bookmark.parse(after) if after else Bookmark.at_start()
+        except ValueError:
             raise SourceUnavailable(
                 f"the journal's position of source {self.name!r} was not written by a jsonl "
                 "source; give this source another name"
             ) from None
         try:
             with ExitStack() as opened:
-                return self._fetch(opened, mark, after, limit)
+                return self._fetch(opened, mark, after, min(limit, MAX_BATCH))
         except OSError as error:
             raise SourceUnavailable(f"{self.path} cannot be read: {error.strerror}") from None
 
@@ -79,13 +79,15 @@ class JsonlSource:
                 return Batch(tuple(sightings), reached.dump())
             if index == 0 and mark.offset == 0 and mark.inode != file.inode:
                 return Batch((), replace(mark, inode=file.inode).dump())
-            mark = mark.next_file()
+            mark = Bookmark.at_start(mark.file + 1)
         return Batch((), after)
 
     def _find(self, opened: ExitStack, mark: Bookmark) -> tuple[list["_File"], Bookmark]:
         """Open the file that `mark` lies in and those newer than it, oldest first."""
         current = _open(self.path, opened)
-        if mark == Bookmark() or (current and current.inode == mark.inode and current.holds(mark)):
+        if mark == Bookmark.at_start() or (
+            current and current.inode == mark.inode and current.holds(mark)
+        ):
             return [current] if current else [], mark
         files = [file for file in (current, *self._rotated(opened)) if file]
         holding = [index for index, file in enumerate(files) if file.holds(mark)]
@@ -102,7 +104,7 @@ class JsonlSource:
             path=self.path,
             reason="the file was replaced or truncated and its rest is not found",
         )
-        return [current], mark.next_file()
+        return [current], Bookmark.at_start(mark.file + 1)
 
     def _rotated(self, opened: ExitStack) -> Iterator["_File"]:
         number, missing = 1, 0

@@ -13,20 +13,20 @@ them. A row added later with a position below those already read is not seen: le
 
 import asyncio
 import difflib
-import json
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
 import aiosqlite
+import msgspec
 import structlog
 
-from otonom_trader.daemon.sources.base import Batch, Sighting, SourceUnavailable
+from otonom_trader.daemon.sources.base import MAX_BATCH, Batch, Sighting, SourceUnavailable
 from otonom_trader.domain.decision import FIELDS, Decision, Malformed, malformed, parse_decision
 
 DECISIONS_QUERY = f"""
@@ -106,7 +106,7 @@ class SqlSource:
 
     async def fetch_new(self, after: str | None, limit: int) -> Batch:
         """Return at most `limit` decisions behind `after`."""
-        mark = self._parse(after)
+        mark, limit = self._parse(after), min(limit, MAX_BATCH)
         before: Place = mark.before if mark else _BEGINNING
         rows = await self._rows(before, limit)
         if mark:
@@ -118,7 +118,7 @@ class SqlSource:
                     log.info("source.rewound", source=self.name, reason="the last row read is gone")
         sightings = []
         for row in rows[:limit]:
-            position = json.dumps(asdict(_Mark(before, row.position, row.id)))
+            position = msgspec.json.encode(_Mark(before, row.position, row.id)).decode()
             sightings.append(Sighting(row.item, position))
             before = row.position
         return Batch(tuple(sightings), sightings[-1].position if sightings else after)
@@ -127,8 +127,8 @@ class SqlSource:
         if after is None:
             return None
         try:
-            return _Mark(**json.loads(after))
-        except (ValueError, TypeError):
+            return msgspec.json.decode(after, type=_Mark)
+        except ValueError:
             raise SourceUnavailable(
                 f"the journal's position of source {self.name!r} was not written by a sql source; "
                 "give this source another name"

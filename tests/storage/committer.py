@@ -5,12 +5,11 @@ the journal says so. Arguments: path, first decision, largest file in bytes (0: 
 """
 
 import asyncio
+import importlib
 import resource
 import sys
 from dataclasses import replace
 from pathlib import Path
-
-from conftest import Samples, ToldClock
 
 from otonom_trader.domain.errors import JournalError
 from otonom_trader.storage import Journal
@@ -24,8 +23,8 @@ def say(*words: object) -> None:
 
 
 async def main(path: Path, first: int, largest: int) -> None:
-    samples = Samples()
-    async with Journal(path, clock=ToldClock()) as journal:
+    samples = importlib.import_module("conftest").Samples()
+    async with Journal(path, clock=samples.clock()) as journal:
         if await journal.load_ledger("paper") is None:
             await journal.open_ledger("paper", samples.opening)
         ledger = await journal.load_ledger("paper") or samples.opening

@@ -71,10 +71,12 @@ async def test_a_closed_journal_answers_with_a_sentence(
 ) -> None:
     journal = Journal(path, clock=clock)
 
-    with pytest.raises(JournalError, match="could not be read"):
+    with pytest.raises(JournalError, match="cannot be used: the connection is closed"):
         await journal.positions()
-    with pytest.raises(JournalError, match="could not be written"):
+    with pytest.raises(JournalError, match="closed: nothing was written"):
         await journal.record(samples.denied())
+    async with journal:
+        assert await journal.counts() == {}
 
 
 async def test_a_newer_schema_is_refused(path: Path, clock: Any, samples: Any) -> None:
@@ -105,11 +107,23 @@ async def test_another_programs_database_is_refused_and_left_alone(path: Path, c
     connection.close()
 
 
-async def test_a_corrupt_page_is_refused(path: Path, clock: Any, samples: Any) -> None:
+@pytest.mark.parametrize(
+    ("checked_bytes", "name"), [(2**24, "sqlite_autoindex_decisions_1"), (0, "decisions")]
+)
+async def test_a_corrupt_page_is_refused(
+    path: Path,
+    clock: Any,
+    samples: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    checked_bytes: int,
+    name: str,
+) -> None:
+    """In a small file wherever it is; in a large one where opening reads."""
+    monkeypatch.setattr("otonom_trader.storage.opening._CHECKED_BYTES", checked_bytes)
     await create(path, clock, samples, decisions=60)
     connection = sqlite3.connect(path)
     (page,) = connection.execute(
-        "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_decisions_1'"
+        "SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)
     ).fetchone()
     connection.close()
     data = bytearray(read(path))

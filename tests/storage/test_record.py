@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otonom_trader.domain.decision import Malformed
@@ -126,6 +126,14 @@ async def test_what_is_no_decision_is_kept_with_its_reason(journal: Journal, sam
     assert (row.outcome, row.symbol, row.side) == (Outcome.MALFORMED, "\\udcff", None)
 
 
+async def test_text_that_utf_8_cannot_hold_is_escaped(journal: Journal, samples: Any) -> None:
+    odd = replace(samples.decision(), reason="\udcff\0")
+
+    await journal.record(replace(samples.denied(), claim=Claim(odd, odd.created_at)))
+
+    assert await journal.seen([odd.key]) == {odd.key: payload_digest(odd)}
+
+
 async def test_every_verdict_is_kept_in_order(journal: Journal, samples: Any) -> None:
     await journal.record(samples.entry())
 
@@ -224,6 +232,7 @@ def test_a_decimal_keeps_every_digit_as_text(value: Decimal) -> None:
     assert "E" not in text
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from(Side), AMOUNTS, AMOUNTS), max_size=20))
 async def test_an_account_is_its_opening_with_its_entries_applied(
     tmp_path_factory: pytest.TempPathFactory,

@@ -175,6 +175,17 @@ async def test_a_trade_is_not_booked_to_two_orders(journal: Journal, samples: An
         )
 
 
+async def test_an_order_is_not_filled_beyond_its_quantity(journal: Journal, samples: Any) -> None:
+    await journal.record(samples.entry())
+
+    with pytest.raises(JournalConflict, match=r"of 0.00100 BTC would be filled with 0.0012"):
+        await journal.settle(
+            samples.intent(), samples.result(("1", "0.0006"), ("2", "0.0006")), samples.execution()
+        )
+
+    assert (await only_order(journal))["phase"] == "INTENT"
+
+
 async def test_an_intent_that_was_never_recorded_cannot_be_settled(
     journal: Journal, samples: Any
 ) -> None:

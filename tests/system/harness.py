@@ -5,7 +5,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +29,7 @@ from otonom_trader.testnet import (
 
 CLOCK = SystemClock()
 TRADER = (str(Path(sys.executable).with_name("otonom-trader")),)
+EXAMPLES = Path(__file__).parents[2] / "examples"
 CANARY = "canary-8f1d0c5e7b9a4d2f-never-to-be-seen"
 """The API secret of every installation: it may stand in its configuration and nowhere else."""
 
@@ -72,13 +74,13 @@ def venue(*accounts: AccountConfig, market: str = "synthetic", speed: int = 60) 
             accounts=accounts or (account(),),
             market=MarketSpec.parse(market),
             speed=Decimal(speed),
-            warmup_bars=20 if market.startswith("bars:") else 0,
+            warmup_bars=250 if market.startswith("bars:") else 0,
             limits=RateLimits(10**9, 10**9, 10**9, 10**9),
         )
     )
 
 
-def made_up_bars(path: Path, bars: int = 400) -> Path:
+def made_up_bars(path: Path, bars: int = 900) -> Path:
     """Write one-minute bars of a seeded random walk, for where the recorded day is absent."""
     random, price = Random(7), Decimal("17000.00")  # noqa: S311  a market, not secrets
     lines = ["open_time_ms,open,high,low,close,volume_base"]
@@ -286,6 +288,10 @@ class Installation:
 
         await until(all_known, f"{count} decisions with a known outcome", seconds)
 
+    def logged(self, name: str) -> list[dict[str, Any]]:
+        """Return the lines of the event `name` of all runs so far."""
+        return [line for started in self._processes for line in started.events(name)]
+
     async def aclose(self) -> None:
         """End what still runs."""
         for started in self._processes:
@@ -323,6 +329,33 @@ class Installation:
             "schedule": {"account_refresh_seconds": 1, "heartbeat_seconds": 1},
             "logging": {"format": "json", "level": "debug"},
         }
+
+
+@asynccontextmanager
+async def decision_maker(
+    url: str, out: Path, symbol: str = "BTC-USDT"
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the example decision-maker: one decision into the file `out` on each candle of 1 s."""
+    with out.with_suffix(".log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(EXAMPLES / "patron_momentum.py"),
+            *("--url", url, "--out", str(out), "--symbol", symbol),
+            *("--interval", "1s", "--every", "0.2", "--strength", "0.5"),
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        assert await process.wait() == 0, out.with_suffix(".log").read_text()
+
+
+def decided_in(file: Path) -> list[str]:
+    """Return the ids of the decisions written to `file`."""
+    return [json.loads(line)["id"] for line in file.read_text().splitlines()]
 
 
 def numbered(

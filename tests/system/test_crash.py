@@ -1,21 +1,26 @@
 """kill -9 at any moment: no decision twice, none lost, and the books still add up."""
 
-import asyncio
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 from tests.system import checks
 from tests.system.conftest import Install
-from tests.system.harness import CLOCK, account, made_up_bars, recorded_day, venue
-from tests.system.scenarios import (
-    end,
-    killed_while_an_order_is_unanswered,
-    write_decisions,
+from tests.system.harness import (
+    CLOCK,
+    account,
+    decided_in,
+    decision_maker,
+    made_up_bars,
+    numbered,
+    quantity,
+    recorded_day,
+    venue,
 )
+from tests.system.scenarios import killed_while_an_order_is_unanswered
 
-DECISIONS = 300
-KILLS = 6
+KILLS = 5
+BURST = 60
 
 
 async def test_an_order_killed_over_is_found_again_and_not_sent_again(install: Install) -> None:
@@ -28,26 +33,36 @@ async def test_kill_9_at_random_moments_executes_nothing_twice_and_loses_nothing
 ) -> None:
     bars = recorded_day() or made_up_bars(tmp_path / "bars.csv")
     random = Random(20221213)  # noqa: S311  moments of death, not secrets
+    momentum = tmp_path / "momentum.jsonl"
+    sources = [
+        {"type": "jsonl", "path": "../patron.jsonl", "name": "patron"},
+        {"type": "jsonl", "path": str(momentum), "name": "momentum"},
+    ]
     async with venue(account(), market=f"bars:{bars}", speed=600) as market:
-        trader = install(market.url, broker={"broker": {"binance": {"recv_window_ms": 500}}})
-        writer = asyncio.create_task(  # noqa: TID251  a decision-maker beside the daemon
-            write_decisions(trader, DECISIONS, every_seconds=0.02)
+        trader = install(
+            market.url,
+            broker={"broker": {"binance": {"recv_window_ms": 500}}},
+            daemon={"sources": sources},
         )
-        for _ in range(KILLS):
-            daemon = await trader.start()
-            if random.random() < 0.8:
-                await daemon.in_state("RUNNING")
-            await CLOCK.sleep(random.uniform(0, 0.5))
-            await daemon.kill_9()
-        daemon = await (await trader.start()).in_state("RUNNING")
+        async with decision_maker(market.url, momentum):
+            for kill in range(KILLS):
+                side = "SELL" if kill % 2 else "BUY"
+                trader.decide(*numbered(BURST, side, first=kill * BURST))
+                daemon = await trader.start()
+                if kill != 2:  # that one dies while it starts
+                    await daemon.in_state("RUNNING")
+                await CLOCK.sleep(random.uniform(0.05, 0.5))
+                await daemon.kill_9()
+            daemon = await (await trader.start()).in_state("RUNNING")
+        written = [f"d{n}" for n in range(KILLS * BURST)] + decided_in(momentum)
+        await trader.decided(len(written))
         name = (await trader.status())["account"]
-        await writer
-        await trader.decided(DECISIONS)
         await daemon.stop()
         orders, executions = await trader.orders(), await trader.executions()
         truth = market.truth()
-    checks.no_decision_executed_twice(truth)
-    checks.every_decision_has_one_execution((f"d{n}" for n in range(DECISIONS)), executions)
+    assert trader.logged("order.unknown"), "no kill met an order on its way"
+    checks.no_decision_executed_twice(truth, [quantity(n) for n in range(KILLS * BURST)])
+    checks.every_decision_has_one_execution(written, executions)
     checks.nothing_left_unknown(executions)
     checks.journal_equals_truth(orders, executions, truth)
     await checks.paper_is_a_replay_of_the_executions(

@@ -1,8 +1,23 @@
 """The kill switch of a running daemon: every door, how fast it shuts, and how it opens again."""
 
+import asyncio
+import signal
+import sys
+
+from otonom_trader.testnet import LocalTestnet
+from tests.system import checks
 from tests.system.conftest import Install
-from tests.system.harness import account, venue
+from tests.system.harness import (
+    CLOCK,
+    Installation,
+    account,
+    epoch_ms,
+    numbered,
+    until,
+    venue,
+)
 from tests.system.scenarios import (
+    latched_at_ms,
     signalled_in_the_middle,
     tripped_while_an_order_waits_for_a_connection,
 )
@@ -20,8 +35,170 @@ async def test_an_order_that_waits_for_a_connection_does_not_leave_after_the_sig
         await tripped_while_an_order_waits_for_a_connection(trader, market)
 
 
-async def test_nothing_is_sent_after_a_signal_in_the_middle_of_trading(install: Install) -> None:
+async def test_nothing_is_sent_after_a_signal_in_the_middle_and_a_restart_stays_halted(
+    install: Install,
+) -> None:
     async with venue(account(USDT="1000000")) as market:
         trader = install(market.url)
         daemon = await (await trader.start()).in_state("RUNNING")
         await signalled_in_the_middle(trader, market, daemon)
+        await daemon.stop()
+        accepted = len(market.truth()["orders"])
+        checks.journal_equals_truth(
+            await trader.orders(), await trader.executions(), market.truth()
+        )
+
+        again = await (await trader.start()).in_state("HALTED")
+        trader.decide(*numbered(5, first=220))
+        await trader.decided(225)
+        assert len(market.truth()["orders"]) == accepted
+        status = (await trader.command("status", "--json")).json
+        assert (status["state"], status["kill_switch"]) == ("HALTED", True)
+        assert (await trader.command("status", "--check")).status == 1
+
+        resumed = await trader.command("resume", "--reason", "the test is over")
+        assert resumed.out == "resumed: RUNNING\n"
+        await trades(trader, market, decision=225)
+        await again.stop()
+
+
+async def test_a_kill_9_after_the_latch_loses_nothing_of_it(install: Install) -> None:
+    async with venue() as market:
+        trader = install(market.url)
+        daemon = await (await trader.start()).in_state("RUNNING")
+        daemon.send(signal.SIGUSR1)
+        await latched_at_ms(trader)
+        await daemon.kill_9()
+
+        stopped = (await trader.command("status", "--json")).json
+        assert (stopped["state"], stopped["kill_switch"]) == ("STOPPED", True)
+        again = await (await trader.start()).in_state("HALTED")
+        assert (await trader.status())["kill_reason"] == "signal (by SIGUSR1)"
+        await again.stop()
+
+        # Where no daemon runs, the files are resumed.
+        assert (await trader.command("resume", "--reason", "looked at")).status == 0
+        await (await (await trader.start()).in_state("RUNNING")).stop()
+
+
+async def test_a_signal_while_the_daemon_starts_halts_it(install: Install) -> None:
+    async with venue() as market:
+        trader = install(market.url)
+        daemon = await trader.start()
+        lock = trader.state_dir / "kill.latch"  # there once the handler is
+        await until(lock.exists, "the handler of the signal")
+        await CLOCK.sleep(0.02)
+        daemon.send(signal.SIGUSR1)
+        await daemon.in_state("HALTED")
+        assert daemon.events("state.changed")[-1]["state"] == "HALTED"
+        await daemon.stop()
+
+
+async def test_kill_switch_true_saved_in_the_file_halts_within_a_second(install: Install) -> None:
+    async with venue() as market:
+        trader = install(market.url)
+        daemon = await (await trader.start()).in_state("RUNNING")
+        await trades(trader, market, decision=0)
+
+        saved_ms = epoch_ms(CLOCK.now().isoformat())
+        # A file that would be refused at a start trips all the same.
+        trader.write_config({"risk_guardrails": {"kill_switch": True, "no_such_key": 1}})
+        assert await latched_at_ms(trader) <= saved_ms + 1000
+        await refuses(trader, market, decision=1)
+
+        trader.write_config({"risk_guardrails": {"kill_switch": True}})
+        refused = await trader.command("resume", "--reason", "too early")
+        assert refused.status == 77
+        assert "kill_switch is true in" in refused.err
+
+        trader.write_config()
+        assert (await trader.status())["state"] == "HALTED", "false in the file clears nothing"
+        assert (await trader.command("resume", "--reason", "file mended")).status == 0
+        await trades(trader, market, decision=2)
+        await daemon.stop()
+
+
+async def test_set_kill_switch_in_another_process_halts_the_daemon(install: Install) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from otonom_trader.daemon import set_kill_switch\n"
+        "asyncio.run(set_kill_switch(True, 'drawdown', state_dir=sys.argv[1]))\n"
+    )
+    async with venue() as market:
+        trader = install(market.url)
+        daemon = await (await trader.start()).in_state("RUNNING")
+        other = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, str(trader.state_dir)
+        )
+        assert await other.wait() == 0
+        status = await trader.status()
+        assert (status["state"], status["kill_reason"]) == (
+            "HALTED",
+            "drawdown (by set_kill_switch)",
+        )
+        await refuses(trader, market, decision=0)
+        await daemon.stop()
+
+
+async def test_the_command_halts_and_cancels_what_rests_at_the_venue(install: Install) -> None:
+    async with venue() as market:
+        trader = install(market.url)
+        daemon = await (await trader.start()).in_state("RUNNING")
+        trader.decide(*numbered(1, price="30000"))
+        await until(lambda: market.truth()["orders"], "a resting order")
+
+        killed = await trader.command("kill", "--reason", "fat finger")
+        assert killed.status == 0
+        assert f"daemon {daemon.pid} is HALTED" in killed.out
+        await daemon.logged("kill.verified")
+        assert [order["status"] for order in market.truth()["orders"]] == ["CANCELED"]
+        await until(lambda: outcomes(trader, ["cancelled"]), "the cancel on record")
+        await daemon.stop()
+        checks.journal_equals_truth(
+            await trader.orders(), await trader.executions(), market.truth()
+        )
+
+
+async def test_the_command_latches_where_no_daemon_runs_and_makes_no_directory(
+    install: Install,
+) -> None:
+    async with venue() as market:
+        trader = install(market.url)
+        nothing = await trader.command("kill")
+        assert nothing.status == 1
+        assert not trader.state_dir.exists()
+
+        trader.state_dir.mkdir()
+        assert (await trader.command("kill")).status == 0
+        daemon = await (await trader.start()).in_state("HALTED")
+        await daemon.stop()
+
+
+async def trades(trader: Installation, market: LocalTestnet, decision: int) -> None:
+    """See that a decision is executed."""
+    accepted = len(market.truth()["orders"])
+    trader.decide(*numbered(1, first=decision))
+    await until(lambda: len(market.truth()["orders"]) == accepted + 1, "an order")
+
+
+async def refuses(trader: Installation, market: LocalTestnet, decision: int) -> None:
+    """See that a decision is denied for the kill switch, and nothing sent."""
+    accepted = len(market.truth()["orders"])
+    trader.decide(*numbered(1, first=decision))
+
+    async def newest() -> bool:
+        rows = (await trader.ask("executions"))["rows"]
+        return bool(rows) and rows[-1]["decision_id"] == f"d{decision}"
+
+    await until(newest, f"decision d{decision}")
+    row = (await trader.ask("executions"))["rows"][-1]
+    assert (row["outcome"], row["broker_code"]) == ("denied", "kill_switch")
+    assert row["broker_message"].startswith("RISK REJECTED: Kill switch is active: ")
+    assert len(market.truth()["orders"]) == accepted
+
+
+async def outcomes(trader: Installation, expected: list[str]) -> bool:
+    rows = (await trader.ask("executions"))["rows"]
+    return [row["outcome"] for row in rows] == expected
+
+

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otonom_trader.daemon.sources.base import SourceUnavailable
+from otonom_trader.daemon.sources.base import MAX_BATCH, SourceUnavailable
 from otonom_trader.daemon.sources.jsonl import MAX_LINE_BYTES, JsonlSource
 from otonom_trader.daemon.sources.line import read_line
 from otonom_trader.domain.decision import Decision, Direction, Malformed, malformed
@@ -318,7 +318,7 @@ async def test_one_fetch_of_a_large_backlog_reads_a_bounded_part(path: Path) -> 
     path.write_bytes(b"".join(line(n) for n in range(20_000)))
     source = JsonlSource(path, "patron")
     batch = await source.fetch_new(None, 1_000_000)
-    assert 0 < len(batch.sightings) <= 2 * MAX_LINE_BYTES // len(line(0))
+    assert len(batch.sightings) == MAX_BATCH
     reader = Reader(path, limit=700)
     await reader.read()
     assert reader.ids == [str(n) for n in range(20_000)]

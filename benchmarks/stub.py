@@ -1,0 +1,161 @@
+"""A Binance that costs next to nothing: what is measured against it is the client.
+
+A raw protocol in a process of its own. It verifies no signature and keeps no account: an order is
+filled at once at one price, and the reply names what was asked for. Prints its port.
+"""
+
+import asyncio
+import json
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl
+
+from otonom_trader.domain.clock import SystemClock
+
+PRICE = Decimal("50000.00")
+_LEVELS = 100
+_CLOCK = SystemClock()
+
+_SYMBOL = {
+    "symbol": "BTCUSDT",
+    "status": "TRADING",
+    "baseAsset": "BTC",
+    "quoteAsset": "USDT",
+    "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+    "isSpotTradingAllowed": True,
+    "filters": [
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": "0.01000000",
+            "maxPrice": "1000000.00000000",
+            "tickSize": "0.01000000",
+        },
+        {
+            "filterType": "LOT_SIZE",
+            "minQty": "0.00001000",
+            "maxQty": "9000.00000000",
+            "stepSize": "0.00001000",
+        },
+        {"filterType": "NOTIONAL", "minNotional": "5.00000000", "maxNotional": "9000000.00000000"},
+    ],
+}
+_RATES = {"maker": "0.0010", "taker": "0.0010", "buyer": "0.0000", "seller": "0.0000"}
+_BALANCES = [
+    {"asset": "BTC", "free": "1000.00000000", "locked": "0.00000000"},
+    {"asset": "USDT", "free": "50000000.00000000", "locked": "0.00000000"},
+]
+
+
+def _http(status: str, body: object) -> bytes:
+    content = json.dumps(body, separators=(",", ":")).encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+def _depth() -> bytes:
+    half = Decimal("0.01")
+    sides = {
+        "bids": [[f"{PRICE - half * n}", "100.00000000"] for n in range(_LEVELS)],
+        "asks": [[f"{PRICE + half * n}", "100.00000000"] for n in range(1, _LEVELS + 1)],
+    }
+    return _http("200 OK", {"lastUpdateId": 1, **sides})
+
+
+_STANDING = {
+    "/api/v3/depth": _depth(),
+    "/api/v3/openOrders": _http("200 OK", []),
+    "/api/v3/ticker/bookTicker": _http(
+        "200 OK",
+        [{"symbol": "BTCUSDT", "bidPrice": f"{PRICE}", "askPrice": f"{PRICE + Decimal('0.01')}"}],
+    ),
+}
+_UNKNOWN_SYMBOL = _http("400 Bad Request", {"code": -1121, "msg": "Invalid symbol."})
+_UNKNOWN_ORDER = _http("400 Bad Request", {"code": -2013, "msg": "Order does not exist."})
+_NOT_FOUND = _http("404 Not Found", {"code": -1, "msg": "not served by this stub"})
+
+
+class Venue(asyncio.Protocol):
+    """One connection."""
+
+    _orders = 0  # of all connections: ids are the venue's
+
+    def __init__(self) -> None:
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            method, target, _ = self._received[: self._received.find(b"\r\n")].decode().split(" ")
+            self._received = self._received[end + 4 :]  # nobody sends a body here
+            path, _, query = target.partition("?")
+            self._transport.write(self._reply(method, path, query))
+
+    def _reply(self, method: str, path: str, query: str) -> bytes:
+        if (standing := _STANDING.get(path)) is not None:
+            return standing
+        match method, path:
+            case "POST", "/api/v3/order":
+                return self._fill(dict(parse_qsl(query)))
+            case "GET", "/api/v3/time":
+                return _http("200 OK", {"serverTime": _now_ms()})
+            case "GET", "/api/v3/account":
+                account = {"uid": 1, "updateTime": _now_ms(), "commissionRates": _RATES}
+                return _http("200 OK", account | {"balances": _BALANCES})
+            case "GET", "/api/v3/exchangeInfo":
+                known = "BTCUSDT" in query
+                return _http("200 OK", {"symbols": [_SYMBOL]}) if known else _UNKNOWN_SYMBOL
+            case "GET", "/api/v3/order":
+                return _UNKNOWN_ORDER
+        return _NOT_FOUND
+
+    def _fill(self, asked: dict[str, str]) -> bytes:
+        Venue._orders += 1
+        now_ms, qty = _now_ms(), asked["quantity"]
+        fill: dict[str, Any] = {
+            "price": f"{PRICE}",
+            "qty": qty,
+            "commission": "0.00000000",
+            "commissionAsset": "BNB",
+            "tradeId": Venue._orders,
+        }
+        order: dict[str, Any] = {
+            "symbol": asked["symbol"],
+            "orderId": Venue._orders,
+            "orderListId": -1,
+            "clientOrderId": asked.get("newClientOrderId", f"stub-{Venue._orders}"),
+            "transactTime": now_ms,
+            "price": asked.get("price", "0.00000000"),
+            "origQty": qty,
+            "executedQty": qty,
+            "origQuoteOrderQty": "0.00000000",
+            "cummulativeQuoteQty": f"{PRICE * Decimal(qty):f}",
+            "status": "FILLED",
+            "timeInForce": asked.get("timeInForce", "GTC"),
+            "type": asked["type"],
+            "side": asked["side"],
+            "workingTime": now_ms,
+            "selfTradePreventionMode": "NONE",
+            "fills": [fill],
+        }
+        return _http("200 OK", order)
+
+
+def _now_ms() -> int:
+    return int(_CLOCK.now().timestamp() * 1000)
+
+
+async def main() -> None:
+    server = await asyncio.get_running_loop().create_server(Venue, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        pass
