@@ -3,7 +3,6 @@
 Source: the guide, "Shadow Mode Executor"; design.md, "One decision's way".
 """
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,9 +10,11 @@ from decimal import Decimal
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from otonom_trader.brokers.guarded import Carried, GuardedBroker
+from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.plan import Plan, flat_market
+from otonom_trader.daemon.execution_lines import tell
 from otonom_trader.daemon.sizing import Means, SizingRules, size
+from otonom_trader.daemon.turn import Turn
 from otonom_trader.domain.amount import ZERO, Number, positive
 from otonom_trader.domain.decision import Decision, Direction, Malformed
 from otonom_trader.domain.errors import NotSent, OutcomeUnknown, Rejected
@@ -32,13 +33,6 @@ from otonom_trader.storage.journal import Journal
 
 log = structlog.get_logger("executor")
 
-_EVENTS = {
-    Outcome.DENIED: "decision.denied",
-    Outcome.EXPIRED: "decision.expired",
-    Outcome.HOLD: "decision.hold",
-    Outcome.MALFORMED: "decision.malformed",
-    Outcome.NOT_SENT: "decision.not_sent",
-}
 _FUTURE_SECONDS = 5  # how far a decision-maker's clock may run ahead of ours
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
 
@@ -61,28 +55,6 @@ class Prepared:
     instrument: Instrument
     market: MarketSnapshot
     took_ns: int
-
-
-class Turn:
-    """A place in the order of decisions: claims are recorded one after another, sends overlap."""
-
-    _over: asyncio.Event
-
-    def __init__(self, before: "Turn | None" = None) -> None:
-        self._over = asyncio.Event()
-        self._before = before._over if before else None  # noqa: SLF001  one of its own kind
-        self.has_come = False
-
-    async def come(self) -> None:
-        """Wait until the decision before this one is on record."""
-        if self._before is not None:
-            await self._before.wait()
-            self._before = None
-        self.has_come = True
-
-    def over(self) -> None:
-        """Let the next one come: this one is on record."""
-        self._over.set()
 
 
 class ShadowModeExecutor:
@@ -255,7 +227,9 @@ class ShadowModeExecutor:
             found = await self.broker.venue.find_order(ready.instrument.venue_symbol, client_id)
             if found is not None:
                 return await self._adopt(plan, found)
-        return _tell(await self.broker.carry_out(plan, equity, turn.over))
+        carried = await self.broker.carry_out(plan, equity, turn.over)
+        tell(carried.execution)
+        return carried.execution
 
     def _means(self, instrument: Instrument, equity: Decimal | None) -> Means:
         exposure, base = self.broker.exposure(), instrument.symbol.base
@@ -285,58 +259,17 @@ class ShadowModeExecutor:
         )
         verdicts = () if ending.verdict is None else (ending.verdict,)
         await self.journal.record(Entry(claim, verdicts, execution=row))
-        log.info(
-            _EVENTS[ending.outcome], symbol=row.symbol, code=ending.code, reason=ending.message
-        )
+        tell(row)
         return row
 
     async def _adopt(self, plan: Plan, found: OrderResult) -> TradeExecutionLog:
         """Put on record an order the venue has already, instead of sending it again."""
         log.warning("order.adopted", client_order_id=plan.order.client_order_id)
-        return _tell(await self.broker.adopt_found(plan, found))
+        carried = await self.broker.adopt_found(plan, found)
+        tell(carried.execution)
+        return carried.execution
 
 
 def _denied(code: str, message: str, verdict: Verdict | None = None) -> Ending:
     verdict = verdict or Verdict(code, allowed=False, message=message)
     return Ending(Outcome.DENIED, rejection_message(verdict), code, verdict)
-
-
-def _tell(carried: Carried) -> TradeExecutionLog:
-    """Log an execution: after its commit, one line."""
-    row = carried.execution
-    told = {
-        "symbol": row.symbol,
-        "side": row.side,
-        "qty": row.qty,
-        "mode": row.mode,
-        "client_order_id": row.client_order_id,
-    }
-    if row.outcome is Outcome.DENIED:
-        log.warning("decision.denied", code=row.broker_code, reason=row.broker_message, **told)
-        return row
-    if row.outcome is Outcome.UNKNOWN:
-        log.error("order.unknown", reason=row.broker_message, **told)
-        return row
-    log.info(
-        "decision.executed",
-        outcome=row.outcome,
-        **told,
-        **_legs(row),
-    )
-    return row
-
-
-def _legs(row: TradeExecutionLog) -> dict[str, object]:
-    """What there is to tell of either leg."""
-    told: dict[str, object] = {}
-    if row.paper_qty:
-        told["paper_fill_price"] = row.paper_fill_price
-    if row.broker_ok:
-        told |= {"order_id": row.broker_order_id, "latency_ms": round(row.latency_ms, 1)}
-    if row.broker_qty:
-        told["broker_fill_price"] = row.broker_fill_price
-    if row.broker_qty and row.paper_qty:
-        told["slippage_pct"] = row.slippage_estimate
-    if row.broker_code:
-        told |= {"code": row.broker_code, "reason": row.broker_message}
-    return told

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from otonom_trader.daemon.executor import ShadowModeExecutor, Turn
+from otonom_trader.daemon.executor import ShadowModeExecutor
 from otonom_trader.daemon.sources.base import Batch, DecisionSource, Sighting, SourceUnavailable
+from otonom_trader.daemon.turn import Turn
 from otonom_trader.domain.decision import Decision, DecisionKey, Malformed
 from otonom_trader.domain.errors import JournalError, NotReady
 from otonom_trader.domain.intent import Claim, SourcePosition

@@ -12,6 +12,9 @@ from otonom_trader.domain.order import Side
 NONE_FILLED = Decimal("NaN")
 """Stands where there is no price to tell; it formats as NaN and compares with nothing."""
 
+SLIPPAGE_WARNING_PCT = Decimal(2)
+"""Slippage above this is warned about. Source: the guide, "Troubleshooting"."""
+
 
 class Outcome(StrEnum):
     """What a decision came to. Source: contract.md, "Formulas" (outcome)."""
@@ -120,3 +123,16 @@ def slippage_pct(side: Side, paper: Decimal | None, broker: Decimal | None) -> D
     if not paper or broker is None:
         return NONE_FILLED
     return side.sign * (broker - paper) / paper * 100 + ZERO  # + 0 turns -0 into 0
+
+
+def slippage_warning(slippage_estimate: Decimal) -> str | None:
+    """Return the guide's sentence for slippage (percent) above its threshold, else None.
+
+    Source: the guide, "Issue: High Slippage".
+    """
+    if slippage_estimate.is_nan() or slippage_estimate <= SLIPPAGE_WARNING_PCT:
+        return None
+    return (
+        f"Slippage estimate: {slippage_estimate:.1f}% "
+        f"(warning threshold: {SLIPPAGE_WARNING_PCT:.1f}%)"
+    )

@@ -26,7 +26,8 @@ def difference(example: str, ours: str) -> str | None:
 
 class _Plain(ast.NodeTransformer):
     def visit_Await(self, node: ast.Await) -> ast.AST:
-        return self.visit(node.value)
+        plain: ast.AST = self.visit(node.value)
+        return plain
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         self.generic_visit(node)

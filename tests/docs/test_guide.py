@@ -29,7 +29,6 @@ SETTINGS = blocks(GUIDE, "yaml")
 SHARED = Path(os.environ.get("OTONOM_SHARED_DATA", ROOT.parent / "shared" / "data")).parent
 ORIGINAL = SHARED / "broker-integration-guide.md"
 KEYS = [("your_key", "your_secret"), ("your_testnet_api_key", "your_testnet_api_secret")]
-PLACES_ORDERS = {"BinanceBroker("}
 
 needs_the_original = pytest.mark.skipif(
     not ORIGINAL.exists(), reason=f"{ORIGINAL} is not here to compare with"
@@ -82,7 +81,7 @@ async def run(program: str, folder: Path) -> str:
         if not name.startswith("OTONOM_TRADER__") and name != "STATE_DIRECTORY"
     }
     process = await asyncio.create_subprocess_exec(
-        *[sys.executable, "-X", "dev", "-W", "error", "program.py"],
+        *[sys.executable, "-W", "error", "program.py"],
         cwd=folder,
         env=ours | {"PYTHONPATH": str(folder / "site")},
         stdout=asyncio.subprocess.PIPE,

@@ -287,6 +287,42 @@ async def test_malformed_lines_of_two_files_are_told_apart(path: Path, reader: R
     assert reader.ids == ["@line 1", "a", "@line 1 of file 2"]
 
 
+async def test_a_new_file_that_begins_like_the_old_one_is_not_taken_for_it(
+    path: Path, reader: Reader
+) -> None:
+    path.write_bytes(b"rubbish\n")
+    await reader.read()
+    append(path, line("a"))
+    path.rename(f"{path}.1")
+    path.write_bytes(b"rubbish\n" + line("b"))
+    await reader.read()
+    assert reader.ids == ["@line 1", "a", "@line 1 of file 2", "b"]
+
+
+async def test_a_file_rotated_before_its_first_line_was_read_is_found(
+    path: Path, reader: Reader
+) -> None:
+    path.touch()
+    await reader.read()
+    path.write_bytes(line("a"))
+    path.rename(f"{path}.1")
+    path.write_bytes(line("b"))
+    await reader.read()
+    assert reader.ids == ["a", "b"]
+
+
+async def test_a_rotation_under_way_is_not_taken_for_a_lost_file(
+    path: Path, reader: Reader
+) -> None:
+    path.write_bytes(line("a") + line("b"))
+    await reader.read(claims=1)
+    reader.restart()
+    path.rename(f"{path}.2")
+    path.write_bytes(line("c"))  # about to be renamed to .1
+    await reader.read()
+    assert reader.ids == ["a", "b", "c"]
+
+
 async def test_the_unfinished_last_line_of_a_rotated_file_is_taken_as_it_is(
     path: Path, reader: Reader
 ) -> None:
