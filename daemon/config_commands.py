@@ -35,6 +35,7 @@ from otonom_trader.domain.errors import (
 )
 from otonom_trader.domain.mode import Mode
 
+EXIT_UNREACHABLE: Final = 69
 EXIT_NOT_PERMITTED: Final = 77
 EXIT_CONFIGURATION: Final = 78
 FILE_NAMES: Final = ("broker.yaml", "daemon.yaml")
@@ -214,3 +215,6 @@ def _refusals_told() -> Iterator[None]:
     except NotPermitted as error:
         typer.echo(f"not permitted: {error}", err=True)
         raise typer.Exit(EXIT_NOT_PERMITTED) from None
+    except VenueUnreachable as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(EXIT_UNREACHABLE) from None

@@ -173,7 +173,7 @@ def _shown(raw: Mapping[str, object]) -> str:
     try:
         return repr(dict(raw))
     except (ValueError, RecursionError):  # a number of thousands of digits; nested too deeply
-        return f"fields {', '.join(str(name)[:40] for name in raw)}"
+        return f"the fields {[str(name)[:40] for name in raw]}"
 
 
 def _brief(value: object) -> str:
