@@ -1,11 +1,13 @@
 """Row 4: durable decisions through the dummy broker against one-row commits of the same disk."""
 
 import asyncio
+import os
 from functools import partial
 
 from benchmarks.disk import OneRowCommits
-from benchmarks.installation import DUMMY, Counter, configure, open_counter, resident_mb
+from benchmarks.installation import DUMMY, Counter, configure, open_counter
 from benchmarks.measure import CLOCK, Durations, Row, interleave
+from benchmarks.process import resident_mb
 from benchmarks.workplace import Workplace
 
 _BLOCK = 100
@@ -68,7 +70,7 @@ async def _resident_after(total: int, counter: Counter) -> float:
     while done < total:
         await _at_once(counter, Durations())
         done = next(counter.numbers)
-    return resident_mb()
+    return resident_mb(os.getpid())
 
 
 def _a_second(taken: Durations) -> float:

@@ -1,6 +1,5 @@
 """Configurations, and the desk of the daemon on them: the parts as the daemon puts them together."""
 
-import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -65,10 +64,10 @@ class Counter:
     numbers: Iterator[int]
 
     async def decide(self) -> None:
-        """Take one decision of some 5 to 5,000 USDT its whole way; it must be filled."""
+        """Take one decision its whole way; it must be filled."""
         number = next(self.numbers)
         direction = Direction.SELL if number % 2 else Direction.BUY
-        await self._execute(f"bench-{number}", direction, strength=Decimal("0.5"))
+        await self._execute(f"bench-{number}", direction, strength=Decimal(1))
 
     async def stock_up(self) -> None:
         """Buy enough to sell from, however the decisions that follow overtake one another."""
@@ -110,9 +109,3 @@ async def open_counter(folder: Path) -> AsyncIterator[Counter]:
         counter = Counter(desk, count())
         await counter.stock_up()
         yield counter
-
-
-def resident_mb(pid: int | None = None) -> float:
-    """Resident memory of a process, this one's unless told, in MB."""
-    pages = int(Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

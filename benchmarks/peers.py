@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 from benchmarks.measure import Durations
-from benchmarks.workplace import ROOT, child, line_of
+from benchmarks.process import ROOT, child, line_of
 
 _ENVIRONMENT = ROOT / ".venv-peers"
 _PINS = ROOT / "benchmarks" / "peers.txt"

@@ -12,9 +12,13 @@ from rich.table import Table
 from benchmarks.calibration import calibrate
 from benchmarks.checks import measure_checks
 from benchmarks.durable import measure_durable
+from benchmarks.idle import measure_idle
+from benchmarks.kill import measure_kill
 from benchmarks.measure import Row
 from benchmarks.orders import measure_decision, measure_order
-from benchmarks.workplace import ROOT, Workplace, stub_venue
+from benchmarks.process import ROOT
+from benchmarks.start import measure_start
+from benchmarks.workplace import Workplace, stub_venue
 
 Measure = Callable[[Workplace], Awaitable[list[Row]]]
 
@@ -23,6 +27,9 @@ ROWS: dict[int, Measure] = {
     2: measure_decision,
     3: measure_checks,
     4: measure_durable,
+    5: measure_kill,
+    6: measure_start,
+    7: measure_idle,
 }
 
 

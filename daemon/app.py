@@ -4,7 +4,9 @@ Source: design.md, "The house"; contract.md, "States".
 """
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -31,6 +33,7 @@ from otonom_trader.daemon.systemd import Notifier
 from otonom_trader.domain.errors import JournalError, NotPermitted, VenueError, VenueUnreachable
 from otonom_trader.domain.mode import DaemonState
 from otonom_trader.domain.ports import Clock
+from otonom_trader.storage.errors import JournalFailed
 from otonom_trader.storage.events import EquityPoint
 from otonom_trader.storage.journal import Journal
 
@@ -135,11 +138,11 @@ class Daemon:
         """STARTING, RECONCILING, RUNNING; then everything that recurs."""
 
         def every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
-            self._serve(tasks, _whenever(scheduler.every(seconds, name), work))
+            self._serve(tasks, self._whenever(scheduler.every(seconds, name), work))
 
         every(_KILL_WATCH_SECONDS, "kill watch", self._halt.watch_file)
         self._halt.tripped.set()  # a latch of an earlier run is acted upon like a new one
-        self._serve(tasks, _whenever(self._halt.tripped, self._act_on_trip))
+        self._serve(tasks, self._whenever(self._halt.tripped, self._act_on_trip))
         floor = await self._reach_at_last(stack)
         self._halt.tripped.set()  # and once more, now that there is a venue to cancel at
         await self._reconcile(floor)
@@ -153,6 +156,15 @@ class Daemon:
         if (interval := self._notifier.watchdog_interval_seconds) is not None:
             every(interval, "watchdog", self._watchdog)
         every(self._settings.poll_interval_seconds, "poll", lambda: floor.intake.poll(tasks))
+
+    async def _whenever(self, due: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await due.wait()
+            due.clear()
+            try:
+                await work()
+            except JournalError as fault:
+                self._on_journal_fault(fault)
 
     async def _reach_at_last(self, stack: AsyncExitStack) -> Floor:
         pause = _FIRST_PAUSE_SECONDS
@@ -253,6 +265,11 @@ class Daemon:
 
     def _on_journal_fault(self, fault: JournalError) -> None:
         log.critical("journal.failed", reason=str(fault))
+        if isinstance(fault, JournalFailed):
+            # What the disk holds is no longer known: nothing may be done on the strength of it, not
+            # even an orderly end. The next start reads it and asks the venue. (promises.md, P13)
+            sys.stdout.flush()
+            os._exit(1)
         self._halt.trip(f"the journal failed: {fault}", "journal")
 
     def _dump_status(self) -> None:
@@ -289,10 +306,3 @@ class Daemon:
         working = [order.intent.client_order_id for order in floor.broker.open_orders]
         if working:
             log.warning("drain.orders_left", client_order_ids=working)
-
-
-async def _whenever(due: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        await due.wait()
-        due.clear()
-        await work()

@@ -10,11 +10,9 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-import click
 import typer
 from rich.console import Console
 
@@ -28,6 +26,7 @@ from otonom_trader.daemon.logs import Level, LogFormat, configure_logging
 from otonom_trader.daemon.operations import answer, kill_daemon
 from otonom_trader.daemon.settings import Settings, find_config_dir, find_state_dir, load_settings
 from otonom_trader.daemon.sources.append import append_decision
+from otonom_trader.domain.amount import exact
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.decision import Malformed, parse_decision
 from otonom_trader.domain.errors import ConfigurationError, TraderError
@@ -43,6 +42,7 @@ app = typer.Typer(
 app.add_typer(config_app, name="config")
 
 USAGE = 64
+_TYPERS_USAGE = 2
 
 ConfigDir = Annotated[
     Path | None,
@@ -61,15 +61,10 @@ Limit = Annotated[int, typer.Option(min=1, help="How many of the newest to show.
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run one command; return the exit status. Refusals are one sentence on standard error."""
     try:
-        status = typer.main.get_command(app).main(
-            list(arguments), prog_name="otonom-trader", standalone_mode=False
-        )
-        return status if isinstance(status, int) else 0
-    except click.UsageError as wrong:
-        wrong.show()
-        return USAGE
-    except click.exceptions.Abort:
-        return 130
+        typer.main.get_command(app).main(list(arguments), prog_name="otonom-trader")
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0
+        return USAGE if status == _TYPERS_USAGE else status
     except TraderError as refusal:
         return _refuse(refusal)
     except BaseExceptionGroup as group:
@@ -80,7 +75,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # The reader of our output went away: nothing is wrong with what was done.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return 0
 
 
 @app.command()
@@ -88,7 +83,7 @@ def run(
     config: ConfigDir = None,
     state_dir: StateDir = None,
     duration: Annotated[
-        float | None, typer.Option(min=0, help="Stop by itself after so many seconds.")
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Stop by itself after so long.")
     ] = None,
 ) -> None:
     """Run the daemon until SIGTERM, SIGINT or its duration; SIGUSR1 trips the kill switch."""
@@ -135,7 +130,7 @@ def decide(
     given = {name: value for name, value in fields.items() if value is not None}
     decision = parse_decision(given, "decide", "command line")
     if isinstance(decision, Malformed):
-        raise click.UsageError(decision.reason)
+        raise typer.BadParameter(decision.reason)
     settings = load_settings(config, state_dir)
     target = next(source for source in settings.sources if source.type == "jsonl")
     target.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -237,14 +232,16 @@ def local_testnet(
                 ),
             ),
             market=venue.MarketSpec.parse(market),
-            speed=Decimal(speed),
+            speed=exact(speed, "speed"),
             warmup_bars=warmup,
             seed=seed,
             limits=venue.RateLimits.parse(limit or []),
         )
-    except (ValueError, ArithmeticError) as wrong:
-        raise click.UsageError(str(wrong) or f"speed {speed!r} is not a number") from None
-    _until_signalled(venue.serve(chosen, typer.echo))
+        _until_signalled(venue.serve(chosen, typer.echo))
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong)) from None
+    except OSError as fault:
+        raise TraderError(f"the testnet cannot listen on port {port}: {fault.strerror}") from None
 
 
 def _trade(

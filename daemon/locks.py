@@ -33,7 +33,7 @@ def state_dir_lock(path: Path) -> Iterator[None]:
         raise ConfigurationError(f"the state directory {path} does not exist")
     try:
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             pid, _ = _read(fd)
             raise AlreadyRunning(

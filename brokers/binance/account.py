@@ -23,12 +23,10 @@ from otonom_trader.brokers.binance.wire import (
 from otonom_trader.domain.account import AccountKey, AccountSnapshot, Balance
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderResult, Side
+from otonom_trader.domain.symbol import QUOTE_ASSETS
 
 # What is held to pay with, not as a position.
-_CASH: Final = frozenset(
-    {"USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USDP", "DAI", "USD", "EUR", "GBP", "TRY", "BRL"}
-    | {"JPY", "AUD"}
-)
+_CASH: Final = frozenset(QUOTE_ASSETS) - {"BTC", "ETH", "BNB"}
 
 _account = msgspec.json.Decoder(Account)
 _open_orders = msgspec.json.Decoder(list[QueriedOrder])

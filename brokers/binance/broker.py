@@ -17,9 +17,10 @@ from otonom_trader.brokers.binance.errors import (
 )
 from otonom_trader.brokers.binance.hosts import choose_base_url
 from otonom_trader.brokers.binance.market_data import DEFAULT_DEPTH
-from otonom_trader.brokers.binance.order_reads import OrderReader, order_selector
+from otonom_trader.brokers.binance.order_reads import OrderReader
 from otonom_trader.brokers.binance.orders import (
     Asked,
+    OrderName,
     cancelled_order,
     check_found,
     order_params,
@@ -125,38 +126,37 @@ class BinanceBroker(OrderReader):
         works no more; its `status` says why, which may be that it had filled. REJECTED leaves it
         as its `status` says. Raises ``ValueError`` for what cannot be an id.
         """
-        check_client_id(order_id)
-        by_venue_id = order_id.isdigit()
+        name = OrderName.parse(check_client_id(order_id))
         known = OrderResult(
             state=OrderState.NOT_SENT,
             symbol=(symbol or "")[:40],
-            order_id=order_id if by_venue_id else None,
-            client_order_id=None if by_venue_id else order_id,
+            order_id=None if name.is_client_id else order_id,
+            client_order_id=order_id if name.is_client_id else None,
         )
         try:
-            venue_symbol = await self._symbol_of(order_id, symbol)
+            venue_symbol = await self._symbol_of(name, symbol)
             known = replace(known, symbol=venue_symbol)
-            reply = await self._transport.cancel(order_selector(venue_symbol, order_id))
+            reply = await self._transport.cancel((("symbol", venue_symbol), name.param))
         except VenueError as error:
             return not_sent(known, error, FAILED_TO_CANCEL)
         try:
             check(reply, FAILED_TO_CANCEL)
-            return cancelled_order(read(_cancelled, reply), venue_symbol, order_id, reply)
+            return cancelled_order(read(_cancelled, reply), venue_symbol, name, reply)
         except Rejected as error:
             refusal = replace(rejected(known, error), raw=reply.text)
             if error.venue_code == CANCEL_REJECTED:
-                return await self._after_failed_cancel(refusal, order_id)
+                return await self._after_failed_cancel(refusal, name)
             return refusal
         except OutcomeUnknown as error:
             return replace(unknown(known, error), raw=reply.text)
 
-    async def _symbol_of(self, order_id: str, symbol: str | None) -> str:
+    async def _symbol_of(self, name: OrderName, symbol: str | None) -> str:
         if symbol is not None:
             return (await self._listing.rules(symbol)).instrument.venue_symbol
         for order in await self.get_open_orders():
-            if order_id in (order.order_id, order.client_order_id):
+            if name.text == (order.client_order_id if name.is_client_id else order.order_id):
                 return order.symbol
-        raise NoSuchOrder(f"{order_id} is not among the open orders; name its symbol to look on")
+        raise NoSuchOrder(f"{name.text} is not among the open orders; name its symbol to look on")
 
     async def _after_rejection(self, refusal: OrderResult, asked: Asked) -> OrderResult:
         if refusal.venue_code in FILTER_CODES or refusal.code == FILTER_FAILURE:
@@ -169,7 +169,7 @@ class BinanceBroker(OrderReader):
         # One of this code's reasons is that an order of this id is working already. Which reason
         # it is, only the text tells; the venue's list of orders tells it better.
         try:
-            found = await self._query(asked.venue_symbol, asked.client_order_id)
+            found = await self._query(asked.venue_symbol, OrderName(asked.client_order_id))
             if found is None:
                 return refusal
             check_found(found, asked)
@@ -181,10 +181,10 @@ class BinanceBroker(OrderReader):
             )
         return replace(found, signed_at_ms=refusal.signed_at_ms, stages_ns=refusal.stages_ns)
 
-    async def _after_failed_cancel(self, refusal: OrderResult, order_id: str) -> OrderResult:
+    async def _after_failed_cancel(self, refusal: OrderResult, name: OrderName) -> OrderResult:
         """Tell what became of an order that could not be cancelled: it may have filled."""
         try:
-            found = await self._query(refusal.symbol, order_id)
+            found = await self._query(refusal.symbol, name)
         except VenueError as error:
             return unknown(refusal, error)
         if found is None:

@@ -33,9 +33,8 @@ _RATE_STATUSES: Final = frozenset({418, 429})
 _UNKNOWN_CODES: Final = frozenset({-1000, -1001, -1006, -1007, -1008})
 # 403 is a firewall in front of the venue, 409 half of a cancel-replace, 408 a proxy's timeout.
 _UNKNOWN_STATUSES: Final = frozenset({403, 408, 409})
-_FILTER_PREFIX: Final = (
-    "Filter failure: "  # the one documented text: the code may be -1013 or -2010
-)
+# The one text that is matched, as documented: its code may be -1013 or -2010.
+_FILTER_PREFIX: Final = "Filter failure: "
 _LONGEST_TEXT: Final = 300
 
 _MACHINE_CODES: Final = {
@@ -117,11 +116,6 @@ class VenueText(msgspec.Struct):
 
     code: int
     msg: str
-
-    @property
-    def is_filter(self) -> bool:
-        """Whether one of the symbol's filters was broken."""
-        return self.msg.startswith(_FILTER_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import msgspec
 
 from otonom_trader.brokers.binance.account import AccountReader
 from otonom_trader.brokers.binance.errors import NO_SUCH_ORDER, check
-from otonom_trader.brokers.binance.orders import found_order
+from otonom_trader.brokers.binance.orders import OrderName, found_order
 from otonom_trader.brokers.binance.outcome import check_client_id
 from otonom_trader.brokers.binance.signed_rest import MY_TRADES, ORDER
 from otonom_trader.brokers.binance.wire import QueriedOrder, Trade, number, read
@@ -27,11 +27,12 @@ class OrderReader(AccountReader):
 
         Raises `Unreadable` while order and trades, which lag separately, do not agree.
         """
+        name = OrderName(check_client_id(client_order_id))
         venue_symbol = (await self._listing.rules(symbol)).instrument.venue_symbol
-        return await self._query(venue_symbol, check_client_id(client_order_id))
+        return await self._query(venue_symbol, name)
 
-    async def _query(self, venue_symbol: str, order_id: str) -> OrderResult | None:
-        reply = await self._account_reader.get_signed(ORDER, order_selector(venue_symbol, order_id))
+    async def _query(self, venue_symbol: str, name: OrderName) -> OrderResult | None:
+        reply = await self._account_reader.get_signed(ORDER, (("symbol", venue_symbol), name.param))
         try:
             check(reply)
         except Rejected as error:
@@ -40,7 +41,7 @@ class OrderReader(AccountReader):
             raise
         order = read(_queried, reply)
         trades = await self._trades_of(order) if number(order.executed_qty) else []
-        return found_order(order, trades, venue_symbol, order_id, reply)
+        return found_order(order, trades, venue_symbol, name, reply)
 
     async def _trades_of(self, order: QueriedOrder) -> list[Trade]:
         trades: list[Trade] = []
@@ -56,9 +57,3 @@ class OrderReader(AccountReader):
             if len(rows) < _TRADES_PER_PAGE:
                 return trades
             page = [*params, ("fromId", str(rows[-1].id + 1))]
-
-
-def order_selector(venue_symbol: str, order_id: str) -> tuple[tuple[str, str], ...]:
-    """Return the parameters that name one order, by the venue's id (digits) or its client id."""
-    field = "orderId" if order_id.isdigit() else "origClientOrderId"
-    return ("symbol", venue_symbol), (field, order_id)

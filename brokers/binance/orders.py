@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from otonom_trader.brokers.binance.errors import MismatchedReply, Reply, Unreadable
 from otonom_trader.brokers.binance.wire import (
@@ -35,6 +36,28 @@ class Asked:
     order: OrderRequest
 
 
+@dataclass(frozen=True, slots=True)
+class OrderName:
+    """Which order is meant: by its client order id, or by the venue's own."""
+
+    text: str
+    is_client_id: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read either id: digits are the venue's."""
+        return cls(text, is_client_id=not text.isdigit())
+
+    @property
+    def param(self) -> tuple[str, str]:
+        """How a request names the order."""
+        return ("origClientOrderId" if self.is_client_id else "orderId", self.text)
+
+    def means(self, order_id: int, client_order_id: str) -> bool:
+        """Return whether an order with these ids is the one."""
+        return self.text == (client_order_id if self.is_client_id else str(order_id))
+
+
 def order_params(asked: Asked) -> list[tuple[str, str]]:
     """Return what is sent for an order; amounts as plain digits, never with an exponent."""
     order = asked.order
@@ -63,34 +86,35 @@ def placed_order(order: PlacedOrder, asked: Asked, reply: Reply) -> OrderResult:
 
 
 def cancelled_order(
-    order: CancelledOrder, venue_symbol: str, order_id: str, reply: Reply
+    order: CancelledOrder, venue_symbol: str, name: OrderName, reply: Reply
 ) -> OrderResult:
     """Return a cancelled order; raises `MismatchedReply` when it is not the one asked for."""
     client_id = order.orig_client_order_id
-    if order.symbol != venue_symbol or not names_order(order_id, order.order_id, client_id):
+    if order.symbol != venue_symbol or not name.means(order.order_id, client_id):
         raise MismatchedReply(
-            f"asked to cancel {order_id} of {venue_symbol}, Binance answered for {client_id} "
+            f"asked to cancel {name.text} of {venue_symbol}, Binance answered for {client_id} "
             f"({order.order_id}) of {order.symbol}"
         )
     return _result(order, moment(order.transact_time), None, client_id, reply)
 
 
 def found_order(
-    order: QueriedOrder, trades: Sequence[Trade], venue_symbol: str, order_id: str, reply: Reply
+    order: QueriedOrder, trades: Sequence[Trade], venue_symbol: str, name: OrderName, reply: Reply
 ) -> OrderResult:
-    """Return an order that was asked for by `order_id`, with its fills.
+    """Return an order that was asked for by `name`, with its fills.
 
     Raises `MismatchedReply` when it is another order, `Unreadable` while order and trades, which
     are read from copies that lag separately, do not agree.
     """
-    same_id = names_order(order_id, order.order_id, order.client_order_id)
-    # A cancel renames its order, so that it may be found under an id it no longer has.
-    if order.symbol != venue_symbol or not (same_id or order.status is OrderStatus.CANCELED):
+    same = name.means(order.order_id, order.client_order_id)
+    # A cancel renames its order, so that it may be found under a client id it no longer has.
+    renamed = name.is_client_id and order.status is OrderStatus.CANCELED
+    if order.symbol != venue_symbol or not (same or renamed):
         raise MismatchedReply(
-            f"asked for order {order_id} of {venue_symbol}, Binance answered for "
+            f"asked for order {name.text} of {venue_symbol}, Binance answered for "
             f"{order.client_order_id} ({order.order_id}) of {order.symbol}"
         )
-    client_id = order.client_order_id if order_id.isdigit() else order_id
+    client_id = name.text if name.is_client_id else order.client_order_id
     fills = tuple(_trade(trade, order) for trade in trades)
     return _result(order, moment(order.update_time), fills, client_id, reply)
 
@@ -98,11 +122,6 @@ def found_order(
 def open_order(order: QueriedOrder) -> OrderResult:
     """Return a working order; its fills are not told of."""
     return _result(order, moment(order.update_time), None, order.client_order_id, None)
-
-
-def names_order(asked: str, order_id: int, client_order_id: str) -> bool:
-    """Return whether `asked`, the venue's id or a client id, means this order."""
-    return asked in (str(order_id), client_order_id)
 
 
 def check_found(found: OrderResult, asked: Asked) -> None:

@@ -26,7 +26,7 @@ PUBLIC_ENDPOINTS: Final[frozenset[Endpoint]] = frozenset(
     ("GET", path) for path in (TIME, EXCHANGE_INFO, DEPTH, BOOK_TICKER)
 )
 
-_MAX_CONNECTIONS: Final = 10
+MAX_CONNECTIONS: Final = 32
 _KEEP_ALIVE_SECONDS: Final = 30.0
 _HEADERS: Final = {
     "Accept": "application/json",
@@ -123,7 +123,7 @@ class PublicTransport:
         # trust_env would look into ~/.netrc and cost two thread hops on every request.
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_SECONDS, ttl_dns_cache=300
+                limit=MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_SECONDS, ttl_dns_cache=300
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,

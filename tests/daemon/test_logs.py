@@ -225,9 +225,10 @@ def test_a_level_that_is_off_writes_and_evaluates_nothing() -> None:
     assert log.event["event"] == "loud"
 
 
-def test_libraries_are_heard_from_warning_up() -> None:
+def test_libraries_are_heard_from_warning_up(monkeypatch: pytest.MonkeyPatch) -> None:
     log = Log()
     library = logging.getLogger("aiohttp.client")
+    monkeypatch.setattr(library, "level", logging.DEBUG)
     library.info("connected")
     library.warning("closed %s", "early\nby peer")
     assert log.event == {
@@ -325,6 +326,22 @@ def test_a_line_longer_than_a_pipe_is_written_whole_as_it_is_read() -> None:
     stream.close()
     draining.join()
     assert heard.decode() == "x" * 300_000 + "\nnext\n"
+
+
+def test_half_a_line_is_not_carried_on_in_another_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, reader = pipe()
+    with (tmp_path / "stderr").open("w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        output = LogOutput(stream)
+        output.write("x" * 300_000)
+        os.close(reader)
+        output.write("next")
+        output.close()
+    stream.close()
+    assert (tmp_path / "stderr").read_text() == "next\n"
+    assert output.lost_lines == 1
 
 
 def test_a_full_disk_loses_lines_and_counts_them() -> None:

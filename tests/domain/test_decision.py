@@ -159,7 +159,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-field_values = st.fixed_dictionaries({}, optional={name: json_values for name in FIELDS})
+field_values = st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, json_values))
 
 
 def test_a_value_nested_without_end_is_malformed() -> None:

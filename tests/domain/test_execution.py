@@ -103,14 +103,14 @@ def test_positive_slippage_is_worse_for_us(
     assert not str(estimate).startswith("-0")
 
 
-@pytest.mark.parametrize(("paper", "broker"), [(None, "1"), ("1", None), (None, None), ("0", "1")])
-def test_slippage_is_nan_unless_both_legs_filled(paper: str | None, broker: str | None) -> None:
-    estimate = slippage_pct(
-        Side.BUY,
-        paper and Decimal(paper),
-        broker and Decimal(broker),  # type: ignore[arg-type]
-    )
-    assert estimate.is_nan()
+@pytest.mark.parametrize(
+    ("paper", "broker"),
+    [(None, Decimal(1)), (Decimal(1), None), (None, None), (Decimal(0), Decimal(1))],
+)
+def test_slippage_is_nan_unless_both_legs_filled(
+    paper: Decimal | None, broker: Decimal | None
+) -> None:
+    assert slippage_pct(Side.BUY, paper, broker).is_nan()
 
 
 prices = st.decimals("0.01", "1000000", places=2)
@@ -199,12 +199,16 @@ def test_the_row_sets_both_legs_side_by_side() -> None:
     )
     row = compare(intent_for(), result, Mode.LIVE, NOON, stages_ns={Stage.JUDGE: 40_000})
     assert (row.decision_id, row.source, row.symbol) == ("42", "patron", "BTC-USDT")
-    assert (row.qty, row.requested_qty) == (2, Decimal("2.004"))
+    assert row.qty == 2
+    assert row.requested_qty == Decimal("2.004")
     assert (row.outcome, row.terminal, row.mode) == (Outcome.FILLED, True, "live")
-    assert (row.paper_status, row.paper_qty, row.paper_fill_price) == (PaperStatus.FILLED, 2, 50)
+    assert row.paper_status is PaperStatus.FILLED
+    assert row.paper_qty == 2
+    assert row.paper_fill_price == 50
     assert (row.paper_fee, row.paper_fee_asset) == (Decimal("0.002"), "BTC")
     assert (row.broker_ok, row.broker_order_id) == (True, "28")
-    assert (row.broker_qty, row.broker_fill_price) == (2, 52)
+    assert row.broker_qty == 2
+    assert row.broker_fill_price == 52
     assert row.broker_fees == {"BTC": Decimal("0.004"), "BNB": Decimal("0.5")}
     assert (row.broker_ack_time, row.latency_ms) == (NOON, 12.5)
     assert row.slippage_estimate == 4

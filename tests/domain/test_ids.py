@@ -11,7 +11,7 @@ from otonom_trader.domain.ids import client_order_id, is_ours
 
 ACCOUNT = AccountKey("live", "127.0.0.1:8080", "7")
 
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+texts = st.text(max_size=12)
 inputs = st.tuples(texts, texts, texts, texts, texts, texts)
 
 

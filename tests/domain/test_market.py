@@ -32,14 +32,18 @@ def books(draw: st.DrawFn) -> Book:
 
 def test_a_buy_takes_the_asks_from_the_best_up() -> None:
     walk = BOOK.walk(Side.BUY, Decimal(2))
-    assert (walk.qty, walk.quote_qty, walk.worst_price) == (2, 204, 103)
+    assert walk.qty == 2
+    assert walk.quote_qty == 204
+    assert walk.worst_price == 103
     assert walk.avg_price == 102
     assert walk.levels == (Level(Decimal(101), Decimal(1)), Level(Decimal(103), Decimal(1)))
 
 
 def test_a_sell_takes_the_bids_from_the_best_down() -> None:
     walk = BOOK.walk(Side.SELL, Decimal("1.5"))
-    assert (walk.qty, walk.quote_qty, walk.worst_price) == (Decimal("1.5"), 148, 98)
+    assert walk.qty == Decimal("1.5")
+    assert walk.quote_qty == 148
+    assert walk.worst_price == 98
 
 
 def test_a_limit_price_is_met_but_not_passed() -> None:
@@ -52,7 +56,9 @@ def test_a_limit_price_is_met_but_not_passed() -> None:
 def test_what_the_book_does_not_hold_does_not_fill() -> None:
     assert BOOK.walk(Side.BUY, Decimal(100)).qty == 3
     nothing = Book((), ()).walk(Side.BUY, Decimal(1))
-    assert (nothing.qty, nothing.avg_price, nothing.worst_price) == (0, None, None)
+    assert nothing.qty == 0
+    assert nothing.avg_price is None
+    assert nothing.worst_price is None
 
 
 @given(books(), st.sampled_from(Side), quantities, st.none() | prices)

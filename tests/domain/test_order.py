@@ -73,7 +73,7 @@ def test_an_immediate_order_does_not_rest(tif: str) -> None:
     ],
 )
 def test_a_wrong_field_is_refused_by_its_name(wrong: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ValueError, match=".") as refusal:
+    with pytest.raises(ValueError, match=r"must|needed|belongs") as refusal:
         OrderRequest(**{"symbol": "BTCUSDT", "side": "BUY", "qty": 1, **wrong})
     assert str(refusal.value) == sentence
 
@@ -82,14 +82,14 @@ def test_a_wrong_field_is_refused_by_its_name(wrong: dict[str, Any], sentence: s
 def test_a_client_order_id_that_no_venue_takes_is_refused_before_anything_is_recorded(
     id_: Any,
 ) -> None:
-    with pytest.raises(ValueError, match="^client_order_id must be 1 to 36 letters, digits"):
+    with pytest.raises(ValueError, match=r"^client_order_id must be 1 to 36 letters, digits"):
         OrderRequest("BTCUSDT", "BUY", 1, client_order_id=id_)
 
 
 def test_a_request_cannot_be_changed_but_copied_with_a_change() -> None:
     request = OrderRequest("BTCUSDT", "BUY", 1, 50000, "LIMIT", "IOC")
     with pytest.raises(FrozenInstanceError):
-        request.qty = Decimal(2)  # type: ignore[misc]  that is the point
+        setattr(request, "qty", Decimal(2))  # noqa: B010  an assignment mypy would refuse
     named = replace(request, client_order_id="otn-1")
     assert named.client_order_id == "otn-1"
     assert replace(named, client_order_id=None) == request

@@ -14,7 +14,7 @@ SECRET = Secret("canary-7f3a")
 
 @pytest.mark.parametrize(
     "text",
-    [str(SECRET), repr(SECRET), f"{SECRET}", f"{SECRET!r}", "%s %r" % (SECRET, SECRET), str([SECRET]),
+    [str(SECRET), repr(SECRET), f"{SECRET}", f"{SECRET!r}", str([SECRET]), str({"key": SECRET}),
      json.dumps({"key": SECRET}, default=str)],
 )  # fmt: skip
 def test_a_secret_is_not_in_any_text_made_of_it(text: str) -> None:

@@ -165,6 +165,14 @@ async def test_all_pages_of_a_long_list_of_trades_are_read(desk: Desk) -> None:
     assert desk.venue.seen("GET", "/api/v3/myTrades")[1].params["fromId"] == "1000"
 
 
+async def test_a_client_id_of_digits_is_still_a_client_id(desk: Desk) -> None:
+    desk.venue.on("GET", ORDER, answer(200, queried_order(clientOrderId="12345")))
+    found = await desk.broker.find_order("BTCUSDT", "12345")
+    assert found is not None
+    assert (found.order_id, found.client_order_id) == ("28", "12345")
+    assert desk.venue.seen("GET", ORDER)[0].params["origClientOrderId"] == "12345"
+
+
 async def test_an_order_the_venue_does_not_know_is_none(desk: Desk) -> None:
     assert await desk.broker.find_order("BTCUSDT", "mine-1") is None
 

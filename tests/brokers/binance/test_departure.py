@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from otonom_trader.brokers.binance.rest import MAX_CONNECTIONS
 from otonom_trader.domain.errors import OutcomeUnknown
 from otonom_trader.domain.order import OrderRequest, OrderState
 from tests.brokers.binance.conftest import (
@@ -15,8 +16,6 @@ from tests.brokers.binance.conftest import (
     http,
     queried_order,
 )
-
-POOL = 10
 
 
 class Held:
@@ -33,7 +32,9 @@ class Held:
         await self._desk.broker.get_account()
         await self._desk.broker.get_instrument("BTCUSDT")
         self._desk.venue.on("GET", "/api/v3/account", self._hold)
-        self.reads = [group.create_task(self._desk.broker.get_account()) for _ in range(POOL)]
+        self.reads = [
+            group.create_task(self._desk.broker.get_account()) for _ in range(MAX_CONNECTIONS)
+        ]
         await self._full.wait()
 
     def release(self) -> None:
@@ -41,7 +42,7 @@ class Held:
 
     async def _hold(self, request: Request, writer: asyncio.StreamWriter) -> None:
         self._holders += 1
-        if self._holders == POOL:
+        if self._holders == MAX_CONNECTIONS:
             self._full.set()
         await self._free.wait()
         writer.write(http(200, ACCOUNT))
@@ -49,6 +50,19 @@ class Held:
 
 def buy() -> OrderRequest:
     return OrderRequest("BTCUSDT", "BUY", "0.01", client_order_id="mine-1")
+
+
+def count_signatures(desk: Desk) -> list[str]:
+    """Return a list that grows with each query that is signed from now on."""
+    signed: list[str] = []
+    sign = desk.broker._transport._seal
+
+    def note(query: str) -> tuple[int, str]:
+        signed.append(query)
+        return sign(query)
+
+    desk.broker._transport._seal = note  # type: ignore[method-assign]
+    return signed
 
 
 async def spin() -> None:
@@ -66,9 +80,11 @@ async def test_a_kill_while_waiting_for_a_connection_leaves_no_byte_at_the_socke
         order = group.create_task(desk.broker.place_order(buy()))
         await spin()
         desk.gate.tripped = True
+        signed = count_signatures(desk)
         bytes_seen = desk.venue.bytes_seen
         held.release()
     result = order.result()
+    assert signed == []
     assert (result.state, result.code) == (OrderState.NOT_SENT, "kill_switch")
     assert result.message == "kill switch is on: drill"
     assert result.signed_at_ms is None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from otonom_trader.brokers.binance.errors import MismatchedReply, Reply, Unreadable
 from otonom_trader.brokers.binance.orders import (
     Asked,
+    OrderName,
     cancelled_order,
     check_found,
     found_order,
@@ -25,6 +26,7 @@ from otonom_trader.brokers.binance.wire import (
 )
 from otonom_trader.domain.order import OrderRequest, OrderState, OrderStatus, Side
 
+MINE = OrderName("mine-1")
 ASKED = Asked("BTCUSDT", "mine-1", OrderRequest("BTCUSDT", "SELL", "3", "4000", "LIMIT", "IOC"))
 REPLY = Reply(
     "POST /api/v3/order", 200, sent_ns=1_000, received_ns=4_000, body=b"{...}", signed_at_ms=77
@@ -182,7 +184,7 @@ def test_an_order_the_engine_rejected_is_rejected() -> None:
 
 
 def test_a_found_order_is_told_with_its_trades() -> None:
-    result = found_order(queried(), trades(), "BTCUSDT", "mine-1", REPLY)
+    result = found_order(queried(), trades(), "BTCUSDT", MINE, REPLY)
     assert result.filled_qty == sum(fill.qty for fill in result.fills)
     assert [(fill.trade_id, fill.is_maker) for fill in result.fills] == [
         ("56", False),
@@ -193,22 +195,30 @@ def test_a_found_order_is_told_with_its_trades() -> None:
 @pytest.mark.parametrize("rows", [[], trades()[:1], trades() + trades()[:1]])
 def test_trades_that_do_not_add_up_yet_are_not_booked(rows: list[Trade]) -> None:
     with pytest.raises(Unreadable, match="do not add up"):
-        found_order(queried(), rows, "BTCUSDT", "mine-1", REPLY)
+        found_order(queried(), rows, "BTCUSDT", MINE, REPLY)
 
 
 @pytest.mark.parametrize("change", [{"orderId": 29}, {"symbol": "ETHUSDT"}])
 def test_a_trade_of_another_order_is_a_mismatch(change: dict[str, Any]) -> None:
     with pytest.raises(MismatchedReply):
-        found_order(queried(), trades({}, change), "BTCUSDT", "mine-1", REPLY)
+        found_order(queried(), trades({}, change), "BTCUSDT", MINE, REPLY)
 
 
 @pytest.mark.parametrize(
-    ("change", "order_id"),
-    [({"clientOrderId": "other"}, "mine-1"), ({"symbol": "ETHUSDT"}, "mine-1"), ({}, "29")],
+    ("change", "name"),
+    [
+        ({"clientOrderId": "other"}, MINE),
+        ({"symbol": "ETHUSDT"}, MINE),
+        ({}, OrderName("29", is_client_id=False)),
+        ({}, OrderName("28")),
+        ({"clientOrderId": "28", "orderId": 29}, OrderName("28", is_client_id=False)),
+    ],
 )
-def test_another_order_than_asked_for_is_a_mismatch(change: dict[str, Any], order_id: str) -> None:
+def test_another_order_than_asked_for_is_a_mismatch(
+    change: dict[str, Any], name: OrderName
+) -> None:
     with pytest.raises(MismatchedReply):
-        found_order(queried(**change), trades(), "BTCUSDT", order_id, REPLY)
+        found_order(queried(**change), trades(), "BTCUSDT", name, REPLY)
 
 
 def test_a_cancelled_order_is_known_by_the_id_it_had() -> None:
@@ -218,12 +228,12 @@ def test_a_cancelled_order_is_known_by_the_id_it_had() -> None:
         executedQty="0.0",
         cummulativeQuoteQty="0.0",
     )
-    result = found_order(reply, [], "BTCUSDT", "mine-1", REPLY)
+    result = found_order(reply, [], "BTCUSDT", MINE, REPLY)
     assert (result.client_order_id, result.status) == ("mine-1", OrderStatus.CANCELED)
 
 
 def test_where_the_venue_forgot_the_quote_the_trades_tell_it() -> None:
-    result = found_order(queried(cummulativeQuoteQty="-1.0"), trades(), "BTCUSDT", "mine-1", REPLY)
+    result = found_order(queried(cummulativeQuoteQty="-1.0"), trades(), "BTCUSDT", MINE, REPLY)
     assert result.quote_qty == Decimal(12_003)
 
 
@@ -234,8 +244,8 @@ def test_a_working_order_is_told_without_fills() -> None:
     assert result.fills == ()
 
 
-@pytest.mark.parametrize("order_id", ["28", "mine-1"])
-def test_a_cancel_is_told_under_the_orders_own_id(order_id: str) -> None:
+@pytest.mark.parametrize("name", [OrderName.parse("28"), OrderName.parse("mine-1")])
+def test_a_cancel_is_told_under_the_orders_own_id(name: OrderName) -> None:
     reply = msgspec.convert(
         PLACED
         | {
@@ -246,18 +256,18 @@ def test_a_cancel_is_told_under_the_orders_own_id(order_id: str) -> None:
         },
         CancelledOrder,
     )
-    result = cancelled_order(reply, "BTCUSDT", order_id, REPLY)
+    result = cancelled_order(reply, "BTCUSDT", name, REPLY)
     assert (result.order_id, result.client_order_id) == ("28", "mine-1")
     assert result.status is OrderStatus.CANCELED
     assert result.filled_qty == 1
     with pytest.raises(MismatchedReply):
-        cancelled_order(reply, "BTCUSDT", "other", REPLY)
+        cancelled_order(reply, "BTCUSDT", OrderName("other"), REPLY)
     with pytest.raises(MismatchedReply):
-        cancelled_order(reply, "ETHUSDT", order_id, REPLY)
+        cancelled_order(reply, "ETHUSDT", name, REPLY)
 
 
 def test_an_order_found_under_our_id_must_be_ours() -> None:
-    found = found_order(queried(), trades(), "BTCUSDT", "mine-1", REPLY)
+    found = found_order(queried(), trades(), "BTCUSDT", MINE, REPLY)
     check_found(found, ASKED)
     other = Asked("BTCUSDT", "mine-1", OrderRequest("BTCUSDT", "SELL", "4", "4000", "LIMIT"))
     with pytest.raises(MismatchedReply, match=r"is SELL 3, not SELL 4"):

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from otonom_trader.brokers.binance import BinanceBroker
+from otonom_trader.brokers.binance.rest import MAX_CONNECTIONS
 from otonom_trader.domain.errors import VenueUnreachable
 from otonom_trader.domain.ids import PREFIX
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderStatus
@@ -167,6 +168,15 @@ async def truncated(request: Request, writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
+def raw(reply: bytes) -> Handler:
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply)
+        await writer.drain()
+        writer.close()
+
+    return handle
+
+
 async def stall(request: Request, writer: asyncio.StreamWriter) -> None:
     writer.write(http(200, b'{"symbol":"BTCUSDT"}')[:-10])
 
@@ -178,6 +188,10 @@ async def stall(request: Request, writer: asyncio.StreamWriter) -> None:
         (stall, "was not answered within 0.2 s"),
         (hang_up, "lost its connection before a complete answer"),
         (truncated, "lost its connection before a complete answer"),
+        (raw(b"\x00\xff this is no HTTP\r\n\r\n"), "lost its connection"),
+        (raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"), "lost its"),
+        (raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n"), "lost its connection"),
+        (answer(200, b"no gzip at all", Content_Encoding="gzip"), "lost its connection"),
         (answer(200, b'{"symbol":"BTCUSDT","order'), "HTTP 200 with an unreadable body"),
         (answer(200, b""), "HTTP 200 with an unreadable body"),
         (answer(200, b"<html>welcome</html>"), "HTTP 200 with an unreadable body"),
@@ -418,14 +432,14 @@ async def test_a_rejection_that_cannot_be_looked_into_is_unknown(desk: Desk) -> 
 
 async def test_orders_at_once_share_one_reading_of_rules_and_clock(desk: Desk) -> None:
     results = await asyncio.gather(
-        *(desk.broker.place_order(buy(f"mine-{number}")) for number in range(30))
+        *(desk.broker.place_order(buy(f"mine-{number}")) for number in range(100))
     )
     assert all(result.ok for result in results)
-    assert len(desk.venue.orders) == 30
-    assert len({request.query for request in desk.venue.orders}) == 30
+    assert len(desk.venue.orders) == 100
+    assert len({request.query for request in desk.venue.orders}) == 100
     assert len(desk.venue.seen("GET", "/api/v3/exchangeInfo")) == 1
     assert len(desk.venue.seen("GET", "/api/v3/time")) == 2
-    assert desk.venue.connections <= 10
+    assert desk.venue.connections <= MAX_CONNECTIONS
 
 
 async def test_a_closed_broker_opens_again(desk: Desk) -> None:
