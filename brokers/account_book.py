@@ -1,14 +1,16 @@
 """What is owned and what may still change it, kept current between readings of the venue."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
+from otonom_trader.brokers.holdings import Holdings
 from otonom_trader.brokers.paper import SimulatedAccount
 from otonom_trader.domain.account import AccountSnapshot
 from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.intent import Reservation
+from otonom_trader.domain.ledger import Ledger
 from otonom_trader.domain.market import Instrument
 from otonom_trader.domain.order import Fill, Side
 from otonom_trader.domain.symbol import Symbol
@@ -17,13 +19,25 @@ from otonom_trader.risk.exposure import Exposure
 _NS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    price: Decimal
-    taken_ns: int
+class _Pending(NamedTuple):
+    """Orders that may still fill, at their worst: base by asset, and what buying takes by quote."""
 
-    def is_fresh(self, now_ns: int, max_age_seconds: Decimal) -> bool:
-        return now_ns - self.taken_ns <= max_age_seconds * _NS
+    buys: Mapping[str, Decimal]
+    sells: Mapping[str, Decimal]
+    costs: Mapping[str, Decimal]
+
+    @classmethod
+    def of(cls, reservations: Iterable[Reservation]) -> "_Pending":
+        buys: dict[str, Decimal] = {}
+        sells: dict[str, Decimal] = {}
+        costs: dict[str, Decimal] = {}
+        for reservation in reservations:
+            symbol, qty = reservation.symbol, reservation.qty
+            pending = buys if reservation.side is Side.BUY else sells
+            pending[symbol.base] = pending.get(symbol.base, ZERO) + qty
+            if reservation.side is Side.BUY:
+                costs[symbol.quote] = costs.get(symbol.quote, ZERO) + qty * reservation.price
+        return cls(buys, sells, costs)
 
 
 class AccountBook:
@@ -37,88 +51,90 @@ class AccountBook:
     def __init__(self, account_currency: str, simulated: SimulatedAccount | None = None) -> None:
         self.account_currency = account_currency
         self._simulated = simulated
+        self._ledger = Ledger()  # as far as the holdings have followed the simulated account's
         self._snapshot: AccountSnapshot | None = None
         self._later: dict[tuple[Symbol, str], tuple[datetime, Mapping[str, Decimal]]] = {}
-        self._instruments: dict[Symbol, Instrument] = {}
-        self._marks: dict[Symbol, _Mark] = {}
+        self._holdings = Holdings(account_currency)
         self._reservations: dict[str, Reservation] = {}
         self._foreign: dict[str, Reservation] = {}
+        self._pending: _Pending | None = None
 
     def trade(self, instrument: Instrument) -> None:
         """Count the base asset of `instrument` among those this daemon trades."""
-        self._instruments[instrument.symbol] = instrument
+        self._holdings.trade(instrument)
 
     def symbols_to_mark(self) -> set[Symbol]:
         """The symbols whose marks value every holding: traded ones, and the way to the currency."""
-        symbols = {*self._instruments, *(open_.symbol for open_ in self._open())}
+        wanted = set(self._holdings.traded)
+        symbols = {*wanted, *(open_.symbol for open_ in self._open())}
         assets = {asset for symbol in symbols for asset in (symbol.base, symbol.quote)}
-        wanted = set(self._instruments)
         for asset in assets - {self.account_currency}:
             wanted |= {Symbol(asset, self.account_currency), Symbol(self.account_currency, asset)}
         return wanted
 
     def update_account(self, snapshot: AccountSnapshot) -> None:
         """Take over the venue's balances; own fills they already include are forgotten."""
-        if self._snapshot is None or snapshot.updated_at >= self._snapshot.updated_at:
-            self._snapshot = snapshot
-            self._later = {
-                trade: entry
-                for trade, entry in self._later.items()
-                if entry[0] > snapshot.updated_at
-            }
+        if self._snapshot is not None and snapshot.updated_at < self._snapshot.updated_at:
+            return
+        self._snapshot = snapshot
+        self._later = {
+            trade: entry for trade, entry in self._later.items() if entry[0] > snapshot.updated_at
+        }
+        if self._simulated is not None:
+            return
+        amounts = {asset: balance.total for asset, balance in snapshot.balances.items()}
+        for _, changes in self._later.values():
+            amounts |= _changed(amounts, changes)
+        self._holdings.replace(amounts)
 
     def update_marks(self, marks: Mapping[Symbol, Decimal], taken_ns: int) -> None:
         """Take over mid prices read at `taken_ns` (monotonic); what is no price is left out."""
-        for symbol, price in marks.items():
-            if price.is_finite() and price > 0:
-                self._marks[symbol] = _Mark(price, taken_ns)
+        self._holdings.update_marks(marks, taken_ns)
 
     def update_foreign(self, reservations: Mapping[str, Reservation]) -> None:
         """Take over the working orders of others on this account."""
         self._foreign = dict(reservations)
+        self._pending = None
 
     def reserve(self, client_order_id: str, reservation: Reservation) -> None:
         """Count an order at its worst until it is settled; called again, it replaces."""
         self._reservations[client_order_id] = reservation
+        self._pending = None
 
     def release(self, client_order_id: str) -> None:
         """Stop counting an order."""
         self._reservations.pop(client_order_id, None)
+        self._pending = None
 
     def book_fills(self, symbol: Symbol, side: Side, fills: Iterable[Fill]) -> None:
         """Add own fills that the venue's balances may not include yet, each once."""
         for fill in fills:
-            if self._snapshot is not None and fill.at <= self._snapshot.updated_at:
+            trade = (symbol, fill.trade_id)
+            included = self._snapshot is not None and fill.at <= self._snapshot.updated_at
+            if included or trade in self._later:
                 continue
             changes = {symbol.base: side.sign * fill.qty, symbol.quote: -side.sign * fill.quote_qty}
             changes[fill.fee_asset] = changes.get(fill.fee_asset, ZERO) - fill.fee
-            self._later[symbol, fill.trade_id] = (fill.at, changes)
+            self._later[trade] = (fill.at, changes)
+            if self._simulated is None:
+                known = {asset: self._holdings.amount(asset) for asset in changes}
+                self._holdings.update(_changed(known, changes))
 
     def total(self, asset: str) -> Decimal:
         """What is owned of `asset`, free and locked."""
-        if self._simulated is not None:
-            return self._simulated.ledger.amount(asset)
-        known = self._snapshot.total(asset) if self._snapshot else ZERO
-        return known + sum((change.get(asset, ZERO) for _, change in self._later.values()), ZERO)
+        self._follow_ledger()
+        return self._holdings.amount(asset)
 
     def selling(self, base: str) -> Decimal:
         """How much of `base` working orders may still sell."""
-        return self._pending(Side.SELL).get(base, ZERO)
+        return self._orders().sells.get(base, ZERO)
 
     def rate(self, asset: str, now_ns: int, max_age_seconds: Decimal) -> Decimal | None:
         """What one of `asset` is worth in the account currency by the direct pair.
 
         None without a mark at most `max_age_seconds` old.
         """
-        if asset == self.account_currency:
-            return Decimal(1)
-        direct = self._marks.get(Symbol(asset, self.account_currency))
-        if direct is not None and direct.is_fresh(now_ns, max_age_seconds):
-            return direct.price
-        inverse = self._marks.get(Symbol(self.account_currency, asset))
-        if inverse is not None and inverse.is_fresh(now_ns, max_age_seconds):
-            return 1 / inverse.price
-        return None
+        return self._holdings.rate(asset, now_ns, max_age_seconds)
 
     def exposure(self, now_ns: int, max_age_seconds: Decimal) -> Exposure:
         """Return the account as it is judged now.
@@ -126,37 +142,31 @@ class AccountBook:
         Equity is None while the account was not read, or a holding cannot be valued by a mark at
         most `max_age_seconds` old; so is the value of working orders without such a conversion.
         """
-        holdings = {symbol.base: self.total(symbol.base) for symbol in self._instruments}
-        values: dict[str, Decimal] = {}
-        known = self._simulated is not None or self._snapshot is not None
-        for symbol, instrument in self._instruments.items():
-            if symbol.base == self.account_currency:
-                continue  # money, and counted as such
-            value, minimum = self._value(symbol, instrument, now_ns, max_age_seconds)
-            if value is None or minimum is None:
-                known = known and not holdings[symbol.base]
-            elif value and value >= minimum:
-                values[symbol.base] = value
-        positions_value = sum(values.values(), ZERO)
-        equity = self.total(self.account_currency) + positions_value
+        self._follow_ledger()
+        holdings, orders = self._holdings, self._orders()
+        is_read = self._simulated is not None or self._snapshot is not None
+        known = is_read and holdings.are_valued(now_ns, max_age_seconds)
+        equity = holdings.amount(self.account_currency) + holdings.positions_value
         return Exposure(
             equity=equity if known else None,
             age_seconds=self._age_seconds(now_ns),
-            positions_value=positions_value,
-            positions=frozenset(values),
-            holdings=holdings,
+            positions_value=+holdings.positions_value,
+            positions=holdings.positions,
+            holdings=holdings.quantities,
             pending_buy_value=self._pending_buy_value(now_ns, max_age_seconds),
-            pending_buys=self._pending(Side.BUY),
-            pending_sells=self._pending(Side.SELL),
+            pending_buys=orders.buys,
+            pending_sells=orders.sells,
         )
 
-    def _value(
-        self, symbol: Symbol, instrument: Instrument, now_ns: int, max_age_seconds: Decimal
-    ) -> tuple[Decimal | None, Decimal | None]:
-        mark, rate = self._marks.get(symbol), self.rate(symbol.quote, now_ns, max_age_seconds)
-        if mark is None or rate is None or not mark.is_fresh(now_ns, max_age_seconds):
-            return None, None
-        return self.total(symbol.base) * mark.price * rate, instrument.min_notional * rate
+    def _follow_ledger(self) -> None:
+        """Take over what a simulated account has booked since; untouched amounts are the same."""
+        if self._simulated is None or self._simulated.ledger is self._ledger:
+            return
+        before, self._ledger = self._ledger.amounts, self._simulated.ledger
+        now = self._ledger.amounts
+        self._holdings.update(
+            {asset: amount for asset, amount in now.items() if before.get(asset) is not amount}
+        )
 
     def _age_seconds(self, now_ns: int) -> Decimal | None:
         if self._simulated is not None:
@@ -169,20 +179,20 @@ class AccountBook:
         yield from self._reservations.values()
         yield from self._foreign.values()
 
-    def _pending(self, side: Side) -> dict[str, Decimal]:
-        pending: dict[str, Decimal] = {}
-        for reservation in self._open():
-            if reservation.side is side:
-                base = reservation.symbol.base
-                pending[base] = pending.get(base, ZERO) + reservation.qty
-        return pending
+    def _orders(self) -> _Pending:
+        if self._pending is None:
+            self._pending = _Pending.of(self._open())
+        return self._pending
 
     def _pending_buy_value(self, now_ns: int, max_age_seconds: Decimal) -> Decimal | None:
         total = ZERO
-        for reservation in self._open():
-            if reservation.side is Side.BUY:
-                rate = self.rate(reservation.symbol.quote, now_ns, max_age_seconds)
-                if rate is None:
-                    return None
-                total += reservation.qty * reservation.price * rate
+        for quote, cost in self._orders().costs.items():
+            rate = self.rate(quote, now_ns, max_age_seconds)
+            if rate is None:
+                return None
+            total += cost * rate
         return total
+
+
+def _changed(amounts: Mapping[str, Decimal], changes: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return {asset: amounts.get(asset, ZERO) + change for asset, change in changes.items()}

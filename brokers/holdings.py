@@ -5,41 +5,41 @@ fast as one on an account of ten.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Context, Decimal
+from typing import NamedTuple
 
 from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.market import Instrument
 from otonom_trader.domain.symbol import Symbol
 
 _NS = 1_000_000_000
-_ONE = Decimal(1)
+_ALWAYS_FRESH_NS = 2**63
 
 # Enough digits for sums to be exact: what is added now and taken away later leaves nothing behind.
 _EXACT = Context(prec=120)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """A price; `taken_ns` (monotonic) is None for what needs no reading."""
+class _Mark(NamedTuple):
+    """A price and when it was read (monotonic)."""
 
     price: Decimal
-    taken_ns: int | None
+    taken_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Worth:
-    """An asset's value where it is a position, else 0; `taken_ns` dates the oldest mark in it.
+class _Worth(NamedTuple):
+    """An asset's value where it is a position, else 0; `oldest_ns` dates the marks it rests on.
 
     `known` is False for what is held and cannot be valued.
     """
 
     value: Decimal = ZERO
-    taken_ns: int | None = None
+    oldest_ns: int = _ALWAYS_FRESH_NS
     known: bool = True
 
 
 _NOTHING = _Worth()
+_UNKNOWN = _Worth(known=False)
+_PAR = _Mark(Decimal(1), _ALWAYS_FRESH_NS)
 
 
 class Holdings:
@@ -63,7 +63,7 @@ class Holdings:
         self._marks: dict[Symbol, _Mark] = {}
         self._worths: dict[str, _Worth] = {}
         self._unknown: set[str] = set()
-        self._none_older_ns: int | None = None
+        self._oldest_ns = _ALWAYS_FRESH_NS  # no mark that counts is older
 
     @property
     def traded(self) -> Iterable[Symbol]:
@@ -125,67 +125,59 @@ class Holdings:
         """Whether all that is held is valued by marks at most `max_age_seconds` old."""
         if self._unknown:
             return False
-        if not _is_fresh(self._none_older_ns, now_ns, max_age_seconds):
-            # Marks have been renewed since: only now is it worth looking at all of them.
-            dated = [worth.taken_ns for worth in self._worths.values() if worth.taken_ns is not None]
-            self._none_older_ns = min(dated, default=None)
-        return _is_fresh(self._none_older_ns, now_ns, max_age_seconds)
+        if not _is_fresh(self._oldest_ns, now_ns, max_age_seconds):
+            # The oldest may have been renewed since: only now is it worth looking at all of them.
+            worths = self._worths.values()
+            self._oldest_ns = min((worth.oldest_ns for worth in worths), default=_ALWAYS_FRESH_NS)
+        return _is_fresh(self._oldest_ns, now_ns, max_age_seconds)
 
     def _take_over(self, bases: Iterable[str]) -> None:
-        bases = tuple(bases)
-        changed = {
-            base: self.amount(base)
-            for base in bases
-            if self.quantities.get(base) != self.amount(base)
-        }
-        if changed:
-            self.quantities = {**self.quantities, **changed}
-        for base in bases:
+        amounts = {base: self.amount(base) for base in bases}
+        if any(self.quantities.get(base) != amount for base, amount in amounts.items()):
+            self.quantities = {**self.quantities, **amounts}
+        for base in amounts:
             self._appraise(base)
 
     def _appraise(self, base: str) -> None:
         """Value one asset anew and bring the totals up to it."""
-        before, now = self._worths.get(base, _NOTHING), self._worth(base)
-        self._worths[base] = now
-        (self._unknown.discard if now.known else self._unknown.add)(base)
-        if now.taken_ns is not None:
-            oldest_ns = self._none_older_ns
-            self._none_older_ns = now.taken_ns if oldest_ns is None else min(oldest_ns, now.taken_ns)
-        if now.value != before.value:
+        before, worth = self._worths.get(base, _NOTHING), self._worth(base)
+        self._worths[base] = worth
+        self._oldest_ns = min(self._oldest_ns, worth.oldest_ns)
+        if worth.known:
+            self._unknown.discard(base)
+        else:
+            self._unknown.add(base)
+        if worth.value != before.value:
             others = _EXACT.subtract(self.positions_value, before.value)
-            self.positions_value = _EXACT.add(others, now.value)
-        if now.value and not before.value:
-            self.positions |= {base}
-        elif before.value and not now.value:
-            self.positions -= {base}
+            self.positions_value = _EXACT.add(others, worth.value)
+        if bool(worth.value) != bool(before.value):
+            self.positions ^= {base}
 
     def _worth(self, base: str) -> _Worth:
         qty = self.amount(base)
         if base == self.currency or not qty:
             return _NOTHING  # money counts as such
-        value, oldest_ns = ZERO, None
+        value, oldest_ns = ZERO, _ALWAYS_FRESH_NS
         for symbol in self._by_base[base]:
             mark, conversion = self._marks.get(symbol), self._conversion(symbol.quote)
             if mark is None or conversion is None:
-                return _Worth(known=False)
-            for taken_ns in (mark.taken_ns, conversion.taken_ns):
-                if taken_ns is not None and (oldest_ns is None or taken_ns < oldest_ns):
-                    oldest_ns = taken_ns
-            minimum = self._instruments[symbol].min_notional
-            if qty * mark.price >= minimum:
-                value = qty * mark.price * conversion.price
+                return _UNKNOWN
+            oldest_ns = min(oldest_ns, mark.taken_ns, conversion.taken_ns)
+            quote_value = qty * mark.price
+            if quote_value >= self._instruments[symbol].min_notional:
+                value = quote_value * conversion.price
         return _Worth(value, oldest_ns)
 
     def _conversion(self, asset: str) -> _Mark | None:
-        """What turns `asset` into the account currency."""
+        """What turns `asset` into the account currency: the direct pair, or the newer inverse."""
         if asset == self.currency:
-            return _Mark(_ONE, None)
+            return _PAR
         direct = self._marks.get(Symbol(asset, self.currency))
         inverse = self._marks.get(Symbol(self.currency, asset))
-        if inverse is None or (direct and (direct.taken_ns or 0) >= (inverse.taken_ns or 0)):
+        if inverse is None or (direct and direct.taken_ns >= inverse.taken_ns):
             return direct
         return _Mark(1 / inverse.price, inverse.taken_ns)
 
 
-def _is_fresh(taken_ns: int | None, now_ns: int, max_age_seconds: Decimal) -> bool:
-    return taken_ns is None or now_ns - taken_ns <= max_age_seconds * _NS
+def _is_fresh(taken_ns: int, now_ns: int, max_age_seconds: Decimal) -> bool:
+    return now_ns - taken_ns <= max_age_seconds * _NS

@@ -18,7 +18,7 @@ class Answers:
     """Status, orders, executions, kill and resume, each a mapping in and a mapping out.
 
     `floor` returns what trades, None before the venue is reached; `resume` brings it back to
-    trading once the latch is cleared.
+    trading once the latch is cleared; `lost_log_lines` counts what the log's reader never got.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class Answers:
         clock: Clock,
         floor: Callable[[], Floor | None],
         resume: Callable[[str], Awaitable[None]],
+        lost_log_lines: Callable[[], int],
     ) -> None:
         self._config = config
         self._lifecycle = lifecycle
@@ -37,6 +38,7 @@ class Answers:
         self._journal = journal
         self._floor = floor
         self._resume = resume
+        self._lost_log_lines = lost_log_lines
         self._started_at = clock.now()
 
     def handlers(self) -> dict[str, Handler]:
@@ -64,6 +66,7 @@ class Answers:
             "kill_reason": switch.reason or None,
             "pid": os.getpid(),
             "started_at": self._started_at,
+            "log_lines_lost": self._lost_log_lines(),
         }
         if floor is None:
             return facts

@@ -52,7 +52,12 @@ class Daemon:
     """
 
     def __init__(
-        self, config: BrokerConfig, settings: Settings, switch: KillSwitch, clock: Clock
+        self,
+        config: BrokerConfig,
+        settings: Settings,
+        switch: KillSwitch,
+        clock: Clock,
+        lost_log_lines: Callable[[], int] = lambda: 0,
     ) -> None:
         self._config = config
         self._settings = settings
@@ -68,6 +73,7 @@ class Daemon:
             clock,
             floor=lambda: self._floor,
             resume=self._resume,
+            lost_log_lines=lost_log_lines,
         )
         self._notifier = Notifier()
         self._stop = asyncio.Event()
@@ -117,6 +123,8 @@ class Daemon:
             state_dir=str(self._settings.state_dir),
             configuration=fingerprint[:12],
         )
+        # Ready to be asked, killed and watched; reaching the venue may take as long as it likes.
+        self._notifier.ready()
         return await stack.enter_async_context(Scheduler())
 
     def _listen_to_signals(self) -> None:
@@ -140,21 +148,20 @@ class Daemon:
         def every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
             self._serve(tasks, self._whenever(scheduler.every(seconds, name), work))
 
+        if (interval := self._notifier.watchdog_interval_seconds) is not None:
+            every(interval, "watchdog", self._watchdog)
         every(_KILL_WATCH_SECONDS, "kill watch", self._halt.watch_file)
+        every(self._settings.schedule.heartbeat_seconds, "heartbeat", self._heartbeat)
         self._halt.tripped.set()  # a latch of an earlier run is acted upon like a new one
         self._serve(tasks, self._whenever(self._halt.tripped, self._act_on_trip))
         floor = await self._reach_at_last(stack)
         self._halt.tripped.set()  # and once more, now that there is a venue to cancel at
         await self._reconcile(floor)
-        self._notifier.ready()
         schedule = self._settings.schedule
         every(schedule.account_refresh_seconds, "account", lambda: self._refresh(floor))
         every(schedule.clock_sync_seconds, "clock", lambda: self._sync_clock(floor))
         every(_RESOLVE_SECONDS, "resolve", floor.resolver.settle_unknown)
         every(schedule.equity_snapshot_seconds, "equity", lambda: self._record_equity(floor))
-        every(schedule.heartbeat_seconds, "heartbeat", self._heartbeat)
-        if (interval := self._notifier.watchdog_interval_seconds) is not None:
-            every(interval, "watchdog", self._watchdog)
         every(self._settings.poll_interval_seconds, "poll", lambda: floor.intake.poll(tasks))
 
     async def _whenever(self, due: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:

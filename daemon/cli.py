@@ -252,7 +252,7 @@ def _trade(
     from otonom_trader.daemon.app import Daemon  # noqa: PLC0415  the other commands start faster
 
     broker_config, settings = _load(config, state_dir)
-    configure_logging(
+    log_output = configure_logging(
         cast("LogFormat", settings.logging.format), cast("Level", settings.logging.level)
     )
     try:
@@ -267,7 +267,8 @@ def _trade(
 
     async def trade() -> None:
         async with wait_for_state_dir_lock(settings.state_dir, clock=clock):
-            await work(Daemon(broker_config, settings, switch, clock))
+            daemon = Daemon(broker_config, settings, switch, clock, lambda: log_output.lost_lines)
+            await work(daemon)
 
     asyncio.run(trade())
 

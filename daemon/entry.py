@@ -15,8 +15,11 @@ _TRADING_COMMANDS = {"run", "once"}
 
 def main() -> int:
     """Run the command line; returns the exit status."""
-    if _TRADING_COMMANDS.intersection(sys.argv[1:]):
+    if _TRADING_COMMANDS.intersection(sys.argv[1:2]):
         _arm(_state_dir(sys.argv[1:], dict(os.environ)))
+    else:
+        # A command that holds the state directory for a moment may be taken for the daemon.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     from otonom_trader.daemon.cli import run_command_line  # noqa: PLC0415  after the handler
 
     return run_command_line(sys.argv[1:])

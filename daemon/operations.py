@@ -6,6 +6,7 @@ Source: design.md, "The way of a kill"; contract.md, "States" (STOPPED).
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask
 from otonom_trader.daemon.halt import require_resumable
 from otonom_trader.daemon.kill import KillSwitch, read_latch, require_state_dir, write_latch
-from otonom_trader.daemon.locks import holder, state_dir_lock
+from otonom_trader.daemon.locks import holder, wait_for_state_dir_lock
 from otonom_trader.daemon.settings import Settings
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import TraderError
@@ -40,7 +41,7 @@ async def answer(
         pass
     config, settings = load()
     require_state_dir(state_dir)
-    with state_dir_lock(state_dir):
+    async with wait_for_state_dir_lock(state_dir, clock=SystemClock()):
         return await _STOPPED[command](config, settings, arguments)
 
 
@@ -54,7 +55,8 @@ async def kill_daemon(state_dir: Path, reason: str, by: str) -> str:
     pid = holder(state_dir)
     if pid is None:
         return "no daemon runs; the next start will be halted"
-    os.kill(pid, signal.SIGUSR1)
+    with suppress(ProcessLookupError):  # it has just ended
+        os.kill(pid, signal.SIGUSR1)
     clock = SystemClock()
     deadline_ns = clock.monotonic_ns() + int(_CONFIRM_SECONDS * 1e9)
     while clock.monotonic_ns() < deadline_ns:

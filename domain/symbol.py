@@ -1,6 +1,7 @@
 """A traded pair under one canonical name, however it was written."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 # Longest first, so that BTCFDUSD ends in FDUSD and not in USD.
@@ -50,6 +51,7 @@ class Symbol:
         raise ValueError(f"symbol {text[:_MAX_LENGTH]!r} is not a pair such as BTC-USDT")
 
 
+@lru_cache(maxsize=4096)
 def names_symbol(entry: str, symbol: Symbol) -> bool:
     """Return whether a list `entry` means `symbol`: the same pair, or the same base asset.
 

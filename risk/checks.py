@@ -15,6 +15,8 @@ from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.exposure import Exposure, Proposal
 from otonom_trader.risk.limits import RiskGuardrails
 
+_CENT, _TENTH = Decimal("0.01"), Decimal("0.1")
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -150,11 +152,12 @@ def max_total_positions(case: Case) -> Verdict:
         return _allow("max_total_positions")
     if not _sound(case.exposure.equity):
         return _deny("max_total_positions", "Positions cannot be told: account or mark missing")
-    assets = {*case.exposure.positions, *case.exposure.pending_buys, case.proposal.symbol.base}
-    if len(assets) > limit:
-        text = f"Total positions {len(assets)} exceeds max {limit}"
-        return _deny("max_total_positions", text, str(limit), str(len(assets)))
-    return _allow("max_total_positions", str(limit), str(len(assets)))
+    held, bought = case.exposure.positions, {*case.exposure.pending_buys, case.proposal.symbol.base}
+    total = len(held) + len(bought - held)
+    if total > limit:
+        text = f"Total positions {total} exceeds max {limit}"
+        return _deny("max_total_positions", text, str(limit), str(total))
+    return _allow("max_total_positions", str(limit), str(total))
 
 
 def price_collar_pct(case: Case) -> Verdict:
@@ -226,12 +229,12 @@ def _sound(number: Decimal | None, least: Decimal | None = None) -> bool:
 
 
 def _cents(value: Decimal, rounding: str = ROUND_FLOOR) -> str:
-    return plain(value.quantize(Decimal("0.01"), rounding))
+    return plain(value.quantize(_CENT, rounding))
 
 
 def _seconds(value: Decimal, rounding: str = ROUND_FLOOR) -> str:
-    return plain(value.quantize(Decimal("0.1"), rounding))
+    return plain(value.quantize(_TENTH, rounding))
 
 
 def _tenths(value: Decimal, rounding: str = ROUND_FLOOR) -> str:
-    return f"{value.quantize(Decimal('0.1'), rounding) + ZERO:f}"  # + 0 turns -0.0 into 0.0
+    return f"{value.quantize(_TENTH, rounding) + ZERO:f}"  # + 0 turns -0.0 into 0.0

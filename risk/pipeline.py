@@ -1,7 +1,7 @@
 """One order, every guardrail, all verdicts."""
 
 from otonom_trader.domain.verdict import Verdict
-from otonom_trader.risk.checks import CHECKS, Case
+from otonom_trader.risk.checks import CHECKS, Case, Check
 from otonom_trader.risk.exposure import Exposure, Proposal
 from otonom_trader.risk.limits import RiskGuardrails
 
@@ -16,7 +16,7 @@ def judge(
     Never raises: a guardrail that fails denies. `halted` is why trading is stopped, None when not.
     """
     case = Case(proposal, exposure, limits, halted)
-    return tuple(_ask(name, case) for name in CHECKS)
+    return tuple([_ask(name, check, case) for name, check in CHECKS.items()])
 
 
 def denial(verdicts: tuple[Verdict, ...]) -> Verdict | None:
@@ -29,8 +29,8 @@ def rejection_message(verdict: Verdict) -> str:
     return REJECTED + verdict.message
 
 
-def _ask(name: str, case: Case) -> Verdict:
+def _ask(name: str, check: Check, case: Case) -> Verdict:
     try:
-        return CHECKS[name](case)
+        return check(case)
     except Exception as failure:  # noqa: BLE001  whatever a guardrail trips over, the order must not pass
         return Verdict(name, allowed=False, message=f"Guardrail {name} failed: {failure!r}")

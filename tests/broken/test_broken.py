@@ -25,7 +25,7 @@ async def test_without_the_gate_before_the_bytes_a_waiting_order_leaves(install:
             market.url,
             program=program("gate_removed"),
             broker={"broker": {"binance": {"timeout_seconds": 3}}},
-            daemon={"max_concurrent_decisions": 30},
+            daemon={"max_concurrent_decisions": 100},
         )
         with pytest.raises(AssertionError, match="signed after the latch"):
             await tripped_while_an_order_waits_for_a_connection(trader, market)

@@ -14,6 +14,7 @@ from otonom_trader.brokers.binance.broker import BinanceBroker
 from otonom_trader.brokers.binance.signed_rest import LiveTransport
 from otonom_trader.brokers.guarded import Carried, GuardedBroker
 from otonom_trader.daemon.entry import main
+from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.domain.intent import Entry, Intent
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
 
@@ -29,8 +30,7 @@ def gate_removed() -> None:
 
 def switch_ignored() -> None:
     """The kill switch is not asked at all."""
-    gate_removed()
-    GuardedBroker._halted = lambda _self: (None, False)  # type: ignore[method-assign]
+    Lifecycle.check = lambda _self: None  # type: ignore[method-assign]
 
 
 def resend_on_timeout() -> None:
@@ -67,13 +67,11 @@ def intent_after_send() -> None:
         else:
             unwritten[entry.intent.client_order_id] = entry
 
-    async def write_and_settle(
-        self: GuardedBroker, intent: Intent, result: OrderResult, stages_ns: Any = None
-    ) -> Carried:
+    async def write_and_settle(self: GuardedBroker, intent: Intent, *given: Any) -> Carried:
         entry = unwritten.pop(intent.client_order_id, None)
         if entry is not None:
             await write(self, entry)
-        return await settle(self, intent, result, stages_ns)
+        return await settle(self, intent, *given)
 
     GuardedBroker._write = put_off  # type: ignore[method-assign]
     GuardedBroker.settle = write_and_settle  # type: ignore[method-assign]

@@ -35,7 +35,7 @@ with {lock}:
 @contextmanager
 def another_process(lock: str) -> Iterator["subprocess.Popen[str]"]:
     """A process that holds `lock` until its input ends or it is killed."""
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         [sys.executable, "-c", HOLD.format(lock=lock)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

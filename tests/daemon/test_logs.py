@@ -380,7 +380,7 @@ def test_when_stdout_is_gone_lines_go_to_stderr_and_the_program_goes_on(
     tmp_path: Path, stderr: str
 ) -> None:
     report = tmp_path / "lost"
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(then=""), str(report)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -406,7 +406,7 @@ def test_lines_never_end_up_in_a_file_that_got_the_number_of_a_closed_stdout(
     journal = tmp_path / "journal"
     journal.write_text("")
     then = f"os.close(1); opened = os.open({str(journal)!r}, os.O_RDWR); assert opened == 1"
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(then=then), str(tmp_path / "lost")],
         input="\n",
         capture_output=True,

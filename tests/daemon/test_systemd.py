@@ -91,7 +91,7 @@ def unit(tmp_path: Path) -> Path:
 
 
 def analyze(*arguments: str) -> str:
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         ["systemd-analyze", "--no-pager", *arguments],  # noqa: S607
         capture_output=True,
         text=True,

@@ -7,13 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from otonom_trader.brokers.binance.rest import MAX_CONNECTIONS
 from otonom_trader.testnet import LocalTestnet
 from tests.system import checks
 from tests.system.harness import CLOCK, DaemonProcess, Installation, epoch_ms, numbered, until
 
 ORDER = {"path": "/api/v3/order", "method": "POST"}
-CONNECTIONS = 10
-"""How many the adapter keeps: what is beyond waits for one."""
 
 
 def orders_sent(market: LocalTestnet) -> list[dict[str, Any]]:
@@ -88,23 +87,23 @@ async def tripped_while_an_order_waits_for_a_connection(
     The order must not leave.
     """
     daemon = await (await trader.start()).in_state("RUNNING")
-    market.faults.add(ORDER | {"fault": "no_answer_before", "count": CONNECTIONS})
-    trader.decide(*numbered(CONNECTIONS - 1))
-    await until(lambda: len(orders_sent(market)) == CONNECTIONS - 1, "connections taken but one")
+    market.faults.add(ORDER | {"fault": "no_answer_before", "count": MAX_CONNECTIONS})
+    trader.decide(*numbered(MAX_CONNECTIONS - 1))
+    await until(lambda: len(orders_sent(market)) == MAX_CONNECTIONS - 1, "connections taken but one")
     # Each of two decisions reads the book over the last connection; then one order takes it.
-    trader.decide(*numbered(2, first=CONNECTIONS - 1))
+    trader.decide(*numbered(2, first=MAX_CONNECTIONS - 1))
 
     async def waiting() -> bool:
         rows = (await trader.ask("orders"))["rows"]
-        return len(rows) == CONNECTIONS + 1 and len(orders_sent(market)) == CONNECTIONS
+        return len(rows) == MAX_CONNECTIONS + 1 and len(orders_sent(market)) == MAX_CONNECTIONS
 
     await until(waiting, "an order on record that waits for a connection")
     signalled_ms = epoch_ms(CLOCK.now().isoformat())
     daemon.send(signal.SIGUSR1)
     latched_ms = await latched_at_ms(trader)
-    assert len(orders_sent(market)) == CONNECTIONS, "the order left before the signal"
+    assert len(orders_sent(market)) == MAX_CONNECTIONS, "the order left before the signal"
 
-    # The first nine are given up at their time limit, and the connections come free.
+    # The first are given up at their time limit, and the connections come free.
     async def carried_out() -> bool:
         return not (await trader.status())["decisions"].get("pending", 0)
 

@@ -30,7 +30,7 @@ async def test_an_order_that_waits_for_a_connection_does_not_leave_after_the_sig
         trader = install(
             market.url,
             broker={"broker": {"binance": {"timeout_seconds": 3}}},
-            daemon={"max_concurrent_decisions": 30},
+            daemon={"max_concurrent_decisions": 100},
         )
         await tripped_while_an_order_waits_for_a_connection(trader, market)
 

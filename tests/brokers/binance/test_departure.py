@@ -77,10 +77,10 @@ async def test_a_kill_while_waiting_for_a_connection_leaves_no_byte_at_the_socke
     held = Held(desk)
     async with asyncio.TaskGroup() as group:
         await held.take(group)
+        signed = count_signatures(desk)
         order = group.create_task(desk.broker.place_order(buy()))
         await spin()
         desk.gate.tripped = True
-        signed = count_signatures(desk)
         bytes_seen = desk.venue.bytes_seen
         held.release()
     result = order.result()
