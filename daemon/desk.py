@@ -6,6 +6,8 @@ Used by the daemon and by `create_shadow_executor` alike.
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+import structlog
+
 from otonom_trader.brokers.base import Venue
 from otonom_trader.brokers.config import BrokerConfig, require_live_permitted
 from otonom_trader.brokers.factory import build_venue
@@ -21,11 +23,14 @@ from otonom_trader.domain.errors import (
     NotSent,
     OutcomeUnknown,
     Rejected,
+    VenueError,
     VenueUnreachable,
 )
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.ports import Clock, KillGate
 from otonom_trader.storage.journal import Journal
+
+log = structlog.get_logger("desk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ async def open_desk(
         await venue.aclose()
         raise VenueUnreachable(f"the venue cannot be reached: {failure}") from None
     stack.push_async_callback(venue.aclose)
+    for refusal in await _name_symbols(broker, config):
+        log.warning("symbol.gone", reason=refusal)
     if config.mode is not Mode.OFF and config.broker_type != "dummy":
         stack.enter_context(account_lock(f"{account.venue}:{account.uid}"))
     executor = ShadowModeExecutor(
@@ -77,6 +84,17 @@ async def open_desk(
         needs_created_at=config.mode is Mode.LIVE and not config.use_testnet,
     )
     return Desk(account, broker, executor)
+
+
+async def _name_symbols(broker: GuardedBroker, config: BrokerConfig) -> list[str]:
+    """Count what the configuration names among what is traded; return why what cannot be is not."""
+    refusals = []
+    for name in config.symbols.values():
+        try:
+            broker.account.trade(await broker.venue.get_instrument(name))
+        except VenueError as refusal:
+            refusals.append(str(refusal))
+    return refusals
 
 
 async def _guarded(

@@ -39,7 +39,7 @@ def tell(row: TradeExecutionLog) -> None:
     if row.broker_qty:
         facts["broker_fill_price"] = row.broker_fill_price
     if row.broker_qty and row.paper_qty:
-        facts["slippage_pct"] = row.slippage_estimate
+        facts["slippage_pct"] = round(row.slippage_estimate, 4)
     if not row.broker_ok and row.broker_message:
         facts |= {"code": row.broker_code, "reason": row.broker_message}
     log_line = getattr(log, _LEVELS.get(row.outcome, "info"))

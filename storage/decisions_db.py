@@ -10,11 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+import yaml
+
 from otonom_trader.domain.decision import FIELDS, Decision, Malformed, parse_decision
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.storage.connection import ThreadedConnection
 from otonom_trader.storage.errors import DecisionDatabaseError
 
+CONFIGURATION = Path("config/daemon.yaml")
 DEFAULT_PATH = Path("var/decisions.db")
 """Where it lies unless `decisions_db` in ``daemon.yaml`` says otherwise."""
 
@@ -123,12 +126,31 @@ class DecisionSession:
 
 
 def get_session(path: str | Path | None = None) -> DecisionSession:
-    """Return a session on the decision database at `path`, by default ``./var/decisions.db``.
+    """Return a session on the decision database at `path`.
 
-    Entering it raises `DecisionDatabaseError` when there is none. Source: the guide, "Daemon
-    Integration"; contract.md, "Names".
+    By default that is `decisions_db` of ``./config/daemon.yaml``, else ``./var/decisions.db``.
+    Raises `DecisionDatabaseError` for a file that cannot be understood, and entering the session
+    does when there is no database. Source: the guide, "Daemon Integration"; contract.md, "Names".
     """
-    return DecisionSession(DEFAULT_PATH if path is None else Path(path))
+    return DecisionSession(configured_path() if path is None else Path(path))
+
+
+def configured_path() -> Path:
+    """Return where ``./config/daemon.yaml`` says the database lies, relative to that file.
+
+    Only this one key is looked at: the daemon refuses the file for all else that is wrong with it.
+    """
+    try:
+        document = yaml.safe_load(CONFIGURATION.read_text("utf-8"))
+    except FileNotFoundError:
+        return DEFAULT_PATH
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DecisionDatabaseError(
+            f"{CONFIGURATION} does not tell where the decision database lies: {error}; "
+            "mend it, or give get_session the path"
+        ) from None
+    named = document.get("decisions_db") if isinstance(document, dict) else None
+    return CONFIGURATION.parent / named if isinstance(named, str) else DEFAULT_PATH
 
 
 async def create_decisions_db(path: str | Path) -> None:

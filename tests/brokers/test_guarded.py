@@ -82,9 +82,9 @@ class StandingClock:
         self.elapsed_ns += int(seconds * 1e9)
 
 
-async def let_others_run() -> None:
-    """Give every other task as many turns as its next wait takes."""
-    for _ in range(30):
+async def let_others_run(turns: int = 30) -> None:
+    """Give every other task that many turns; with 30 it comes to where it waits for the venue."""
+    for _ in range(turns):
         await asyncio.sleep(0)  # noqa: TID251  takes no time
 
 
@@ -827,7 +827,7 @@ class SlowExchange(Exchange):
             self.waiting.pop(number % len(self.waiting)).set()
 
     def size_pct(self, base: str) -> Decimal:
-        return self.held(base) * PRICES[f"{base}-USDT"] / 100000 * 100 if base != "USDT" else D(0)
+        return self.held(base) * PRICES[f"{base}-USDT"] / 100000 * 100
 
 
 def slow_desk(limits: RiskGuardrails) -> tuple[Desk, SlowExchange]:
@@ -844,23 +844,41 @@ orders = st.builds(
 )
 
 
+@dataclass(frozen=True)
+class Execute:
+    """One of the orders that wait at the venue is carried out."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Pause:
+    """All tasks get that many turns."""
+
+    turns: int
+
+
+steps = orders | st.builds(Execute, st.integers(0, 9)) | st.builds(Pause, st.integers(1, 12))
+
+
 @given(
-    st.lists(st.tuples(orders, st.lists(st.integers(0, 9), max_size=3)), min_size=2, max_size=12),
+    st.lists(steps, min_size=4, max_size=30),
     st.integers(1, 15),
     st.integers(1, 20),
     st.integers(1, 3),
 )
 @settings(max_examples=150, deadline=None)
 def test_orders_cannot_pass_together_what_they_cannot_pass_one_after_another(
-    script: list[tuple[OrderRequest, list[int]]],
+    script: Sequence[OrderRequest | Execute | Pause],
     position_tenths: int,
     risk_tenths: int,
     positions: int,
 ) -> None:
-    """Orders arrive while others are in flight; the venue's own totals are the judge."""
+    """Orders arrive while others are on their way; the venue's own totals are the judge."""
+    most_position, most_risk = D(position_tenths) / 10 + 1, D(risk_tenths) / 10 + 1  # 1 % is held
     limits = RiskGuardrails(
-        max_position_size_pct=D(position_tenths) / 10 + 1,  # 1 % is held to begin with
-        max_open_risk_pct=D(risk_tenths) / 10 + 1,
+        max_position_size_pct=most_position,
+        max_open_risk_pct=most_risk,
         max_total_positions=positions,
     )
 
@@ -869,25 +887,25 @@ def test_orders_cannot_pass_together_what_they_cannot_pass_one_after_another(
         desk.broker.account.trade(await venue.get_instrument("BTCUSDT"))
 
         def within_limits() -> None:
-            sizes = {base: venue.size_pct(base) for base in ("BTC", "ETH", "SOL")}
-            assert limits.max_position_size_pct is not None
-            assert limits.max_open_risk_pct is not None
-            assert max(sizes.values()) <= limits.max_position_size_pct
-            assert sum(sizes.values()) <= limits.max_open_risk_pct
-            assert sum(value > 0 for value in sizes.values()) <= positions
+            sizes = [venue.size_pct(base) for base in ("BTC", "ETH", "SOL")]
+            assert max(sizes) <= most_position
+            assert sum(sizes) <= most_risk
+            assert sum(size > 0 for size in sizes) <= positions
 
         async with asyncio.TaskGroup() as group:
-            for order, executions in script:
-                group.create_task(desk.broker.place_order(order))
-                await let_others_run()
-                for number in executions:
-                    venue.execute(number)
-                    await let_others_run()
-                    within_limits()
-            while venue.waiting:
-                venue.execute(0)
-                await let_others_run()
+            for step in script:
+                if isinstance(step, OrderRequest):
+                    group.create_task(desk.broker.place_order(step))
+                elif isinstance(step, Execute):
+                    venue.execute(step.number)
+                else:
+                    await let_others_run(step.turns)
                 within_limits()
+            for _ in script:  # each order waits at the venue once
+                await let_others_run()
+                venue.execute(0)
+                within_limits()
+        within_limits()
         assert desk.broker.exposure().pending_buys == {}
         assert desk.broker.open_orders == ()
 

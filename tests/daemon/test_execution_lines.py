@@ -46,7 +46,7 @@ def test_a_fill_tells_both_legs_latency_and_slippage() -> None:
             "order_id": "7",
             "latency_ms": 1.3,
             "broker_fill_price": 50100,
-            "slippage_pct": Decimal("0.2"),
+            "slippage_pct": Decimal("0.2000"),
         }
     ]
 

@@ -183,3 +183,26 @@ async def test_only_decisions_can_be_asked_for(path: Path) -> None:
 async def test_a_time_without_zone_is_refused(path: Path) -> None:
     with pytest.raises(ValueError, match="since must carry its zone"):
         get_session(path).query(Decision).filter(since=datetime(2026, 3, 1))  # noqa: DTZ001
+
+
+async def test_the_configuration_says_where_the_database_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert get_session().path == Path("var/decisions.db")
+    (tmp_path / "config").mkdir()
+    file = tmp_path / "config" / "daemon.yaml"
+    file.write_text("poll_interval_seconds: 1\n")
+    assert get_session().path == Path("var/decisions.db")
+    file.write_text("decisions_db: ../data/decisions.db\n")
+    assert get_session().path == Path("config/../data/decisions.db")
+
+
+def test_a_configuration_that_cannot_be_read_is_not_guessed_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "daemon.yaml").write_text("decisions_db: [\n")
+    with pytest.raises(DecisionDatabaseError, match=r"config/daemon\.yaml does not tell"):
+        get_session()

@@ -20,7 +20,7 @@ from tests.system.harness import (
 )
 
 OPENING = {"USDT": Decimal(100_000), "BTC": Decimal(1)}
-DECISIONS = 12
+DECISIONS = 10
 
 
 @pytest.mark.parametrize("recorded", [True, False], ids=["the recorded day", "made-up bars"])
@@ -33,7 +33,7 @@ async def test_the_example_decides_and_off_shadow_and_live_execute_it(
     written = tmp_path / "momentum.jsonl"
     daemon_yaml = {
         "sources": [{"type": "jsonl", "path": str(written), "name": "momentum"}],
-        "paper": {"balances": {asset: str(amount) for asset, amount in OPENING.items()}},
+        "paper": {"balances": {asset: int(amount) for asset, amount in OPENING.items()}},
     }
     # Two daemons may not trade one account: shadow has one of its own.
     accounts = account("trader"), account("watcher")
