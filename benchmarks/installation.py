@@ -1,4 +1,4 @@
-"""Configurations, and the desk of the daemon on them: the parts as the daemon puts them together."""
+"""Configurations, and on them the daemon's desk, put together as the daemon does it."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,7 +18,7 @@ from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.daemon.logs import configure_logging
 from otonom_trader.daemon.settings import load_settings
 from otonom_trader.domain.decision import Decision, Direction
-from otonom_trader.domain.execution import Outcome
+from otonom_trader.domain.execution import Outcome, TradeExecutionLog
 from otonom_trader.domain.intent import Claim, SourcePosition
 from otonom_trader.domain.mode import DaemonState
 from otonom_trader.storage.journal import Journal
@@ -63,11 +63,11 @@ class Counter:
     desk: Desk
     numbers: Iterator[int]
 
-    async def decide(self) -> None:
+    async def decide(self) -> TradeExecutionLog:
         """Take one decision its whole way; it must be filled."""
         number = next(self.numbers)
         direction = Direction.SELL if number % 2 else Direction.BUY
-        await self._execute(f"bench-{number}", direction, strength=Decimal(1))
+        return await self._execute(f"bench-{number}", direction, strength=Decimal(1))
 
     async def stock_up(self) -> None:
         """Buy enough to sell from, however the decisions that follow overtake one another."""
@@ -80,7 +80,7 @@ class Counter:
         *,
         strength: Decimal | None = None,
         qty: Decimal | None = None,
-    ) -> None:
+    ) -> TradeExecutionLog:
         now = CLOCK.now()
         decision = Decision(
             id_, "BTC-USDT", direction, strength, qty, created_at=now, source="bench"
@@ -88,6 +88,7 @@ class Counter:
         claim = Claim(decision, now, SourcePosition("bench", id_))
         row = await self.desk.executor.execute(claim)
         assert row.outcome is Outcome.FILLED, f"{row.outcome}: {row.broker_message}"
+        return row
 
 
 @asynccontextmanager

@@ -12,9 +12,8 @@ import time
 
 def main(url: str) -> None:
     spot = importlib.import_module("binance_sdk_spot.spot")  # not installed where types are checked
-    settings = spot.ConfigurationRestAPI(
-        api_key="bench-key", api_secret="bench-secret", base_path=url, retries=0
-    )
+    keys = {"api_key": "bench-key", "api_secret": "bench-secret"}
+    settings = spot.ConfigurationRestAPI(**keys, base_path=url, retries=0)
     client = spot.Spot(config_rest_api=settings).rest_api
     print(json.dumps([]), flush=True)
     for line in sys.stdin:

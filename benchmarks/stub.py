@@ -6,6 +6,7 @@ filled at once at one price, and the reply names what was asked for. Prints its 
 
 import asyncio
 import json
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
@@ -155,7 +156,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with suppress(KeyboardInterrupt):
         asyncio.run(main())
-    except KeyboardInterrupt:
-        pass

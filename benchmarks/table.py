@@ -60,12 +60,12 @@ def show(rows: Sequence[Row]) -> None:
     """Print the table."""
     table = Table()
     for title in ("what", "measured", "target", "ratio", "verdict"):
-        table.add_column(title, justify="right" if title == "ratio" else "left")
+        table.add_column(title, justify="right" if title == "ratio" else "left", no_wrap=True)
     for row in rows:
         verdict = {None: "", True: "within", False: "over"}[row.within]
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         table.add_row(row.name, row.measured, row.target, ratio, verdict)
-    Console(width=110).print(table)
+    Console(width=130).print(table)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

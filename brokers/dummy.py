@@ -28,6 +28,7 @@ from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.symbol import Symbol
 
 _STEP, _TICK = Decimal("0.00001"), Decimal("0.01")
+_MOST_ORDERS = 1_000  # of more, the oldest that have ended are forgotten
 
 
 class DummyBroker:
@@ -55,8 +56,9 @@ class DummyBroker:
         opening = balances if balances is not None else {"USDT": 100000}
         self._amounts = {asset: positive(amount, asset) for asset, amount in opening.items()}
         self._orders: dict[str, OrderResult] = {}
-        self._numbers = itertools.count(1)
         self._updated_at = self._clock.now()
+        # Microseconds, so that a later run goes on counting: its journal knows this one's ids.
+        self._numbers = itertools.count(int(self._updated_at.timestamp() * 1e6))
 
     async def __aenter__(self) -> Self:
         return self
@@ -192,6 +194,11 @@ class DummyBroker:
     def _keep(self, order: OrderResult) -> OrderResult:
         if order.client_order_id is not None:
             self._orders[order.client_order_id] = order
+        if len(self._orders) > _MOST_ORDERS:
+            ended = (
+                id_ for id_, kept in self._orders.items() if kept.status is not OrderStatus.NEW
+            )
+            self._orders.pop(next(ended, ""), None)
         return order
 
 

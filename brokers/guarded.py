@@ -25,11 +25,7 @@ from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.compare import compare, is_terminal, outcome_of
 from otonom_trader.domain.decision import Decision, Direction
 from otonom_trader.domain.errors import JournalError, NotReady, PaperOnly, TradingHalted, VenueError
-from otonom_trader.domain.execution import (
-    SimulatedFill,
-    Stage,
-    TradeExecutionLog,
-)
+from otonom_trader.domain.execution import SimulatedFill, Stage, TradeExecutionLog
 from otonom_trader.domain.ids import client_order_id
 from otonom_trader.domain.intent import Claim, Entry, Intent, LedgerChange, OpenIntent
 from otonom_trader.domain.market import Instrument, MarketSnapshot
@@ -236,20 +232,9 @@ class GuardedBroker:
             now_ns = self._clock.monotonic_ns()
             self._open[intent.client_order_id] = OpenOrder(intent, row, now_ns)
             return None
-        return await self.settle(
-            intent,
-            OrderResult(
-                OrderState.UNKNOWN,
-                symbol=intent.order.symbol,
-                side=intent.order.side,
-                client_order_id=intent.client_order_id,
-                message=f"{UNKNOWN_MESSAGE} the process ended before the answer came",
-                code="process_ended",
-                qty=intent.order.qty,
-                price=intent.order.price,
-                signed_at_ms=earlier.signed_at_ms,
-            ),
-        )
+        text = f"{UNKNOWN_MESSAGE} the process ended before the answer came"
+        unknown = unsent(intent.order, text, "process_ended", OrderState.UNKNOWN)
+        return await self.settle(intent, replace(unknown, signed_at_ms=earlier.signed_at_ms))
 
     @property
     def open_orders(self) -> tuple[OpenOrder, ...]:

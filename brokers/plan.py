@@ -170,7 +170,7 @@ def unsent(
     code: str | None,
     state: OrderState = OrderState.NOT_SENT,
 ) -> OrderResult:
-    """Return the answer for an order that did not leave."""
+    """Return the answer for an order that did not leave, or of which no answer came."""
     return OrderResult(
         state,
         symbol=order.symbol,

@@ -67,8 +67,8 @@ async def open_desk(
         await venue.aclose()
         raise VenueUnreachable(f"the venue cannot be reached: {failure}") from None
     stack.push_async_callback(venue.aclose)
-    for refusal in await _name_symbols(broker, config):
-        log.warning("symbol.gone", reason=refusal)
+    for gone in await _name_symbols(broker, config):
+        log.warning("symbol.gone", reason=gone)
     if config.mode is not Mode.OFF and config.broker_type != "dummy":
         stack.enter_context(account_lock(f"{account.venue}:{account.uid}"))
     executor = ShadowModeExecutor(

@@ -116,9 +116,12 @@ class ShadowModeExecutor:
         started_ns = self._clock.monotonic_ns()
         turn = turn or Turn()
         with bound_contextvars(decision_id=claim.key.id, source=claim.key.source):
-            if (row := await self.journal.execution(claim.key)) is not None:
-                turn.over()
-                return row
+            # A source's decisions were looked up when they were fetched; `record` refuses a repeat.
+            if claim.position is None:
+                row = await self.journal.execution(claim.key)
+                if row is not None:
+                    turn.over()
+                    return row
             ready = await self._prepare(claim, price)
             await turn.come()
             try:

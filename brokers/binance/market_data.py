@@ -1,9 +1,11 @@
 """Public market data: instruments, books and marks, without a key."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from http import HTTPStatus
-from itertools import pairwise
+from itertools import chain
+from operator import gt as falling
+from operator import lt as rising
 from typing import Final, Self
 
 import msgspec
@@ -12,7 +14,7 @@ from otonom_trader.brokers.binance.errors import FILTER_CODES, Reply, Unreadable
 from otonom_trader.brokers.binance.hosts import parse_base_url
 from otonom_trader.brokers.binance.listing import Listing
 from otonom_trader.brokers.binance.rest import BOOK_TICKER, DEPTH, PublicTransport
-from otonom_trader.brokers.binance.wire import BookTicker, Depth, number, read
+from otonom_trader.brokers.binance.wire import BookTicker, Depth, number, numbers, read
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import Rejected
 from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot
@@ -128,12 +130,17 @@ class BinanceMarketData(MarketReader):
 
 
 def _book(depth: Depth) -> Book:
-    bids = tuple(Level(number(price), number(qty)) for price, qty in depth.bids)
-    asks = tuple(Level(number(price), number(qty)) for price, qty in depth.asks)
-    falling = all(better.price > worse.price for better, worse in pairwise(bids))
-    rising = all(better.price < worse.price for better, worse in pairwise(asks))
-    crossed = bool(bids and asks) and bids[0].price >= asks[0].price
-    positive = all(level.price > 0 and level.qty > 0 for level in (*bids, *asks))
-    if crossed or not (falling and rising and positive):
-        raise Unreadable("Binance sent an order book that is not in order")
+    bids, asks = _levels(depth.bids, falling), _levels(depth.asks, rising)
+    if bids and asks and bids[0].price >= asks[0].price:
+        raise Unreadable("Binance sent an order book that is crossed")
     return Book(bids, asks)
+
+
+def _levels(
+    side: Iterable[tuple[str, str]], in_order: Callable[[Decimal, Decimal], bool]
+) -> tuple[Level, ...]:
+    figures = numbers(list(chain.from_iterable(side)))
+    prices, quantities = figures[::2], figures[1::2]
+    if not all(map(in_order, prices, prices[1:])) or min(figures, default=1) <= 0:
+        raise Unreadable("Binance sent an order book that is not in order")
+    return tuple(map(Level, prices, quantities))

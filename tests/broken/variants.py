@@ -19,18 +19,24 @@ from otonom_trader.domain.intent import Entry, Intent
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
 
 
+def put(owner: type, name: str, method: object) -> None:
+    """Put `method` in the place of the one called `name`."""
+    assert callable(getattr(owner, name))
+    setattr(owner, name, method)
+
+
 def gate_removed() -> None:
     """The kill switch is asked when an order is judged, and not again before its bytes leave."""
 
     def may_place(self: LiveTransport) -> None:
         self.pause.check_order()
 
-    LiveTransport._may_place = may_place  # type: ignore[method-assign]
+    put(LiveTransport, "_may_place", may_place)
 
 
 def switch_ignored() -> None:
     """The kill switch is not asked at all."""
-    Lifecycle.check = lambda _self: None  # type: ignore[method-assign]
+    put(Lifecycle, "check", lambda _self: None)
 
 
 def resend_on_timeout() -> None:
@@ -41,7 +47,7 @@ def resend_on_timeout() -> None:
         result = await place(self, req)
         return await place(self, req) if result.state is OrderState.UNKNOWN else result
 
-    BinanceBroker.place_order = place_twice  # type: ignore[method-assign]
+    put(BinanceBroker, "place_order", place_twice)
 
 
 def timeout_is_failure() -> None:
@@ -53,7 +59,7 @@ def timeout_is_failure() -> None:
         unknown = result.state is OrderState.UNKNOWN
         return replace(result, state=OrderState.REJECTED) if unknown else result
 
-    BinanceBroker.place_order = place_and_give_up  # type: ignore[method-assign]
+    put(BinanceBroker, "place_order", place_and_give_up)
 
 
 def intent_after_send() -> None:
@@ -73,13 +79,13 @@ def intent_after_send() -> None:
             await write(self, entry)
         return await settle(self, intent, *given)
 
-    GuardedBroker._write = put_off  # type: ignore[method-assign]
-    GuardedBroker.settle = write_and_settle  # type: ignore[method-assign]
+    put(GuardedBroker, "_write", put_off)
+    put(GuardedBroker, "settle", write_and_settle)
 
 
 def reservation_released_early() -> None:
     """What is sent and not yet settled counts nowhere."""
-    AccountBook.reserve = lambda *_: None  # type: ignore[method-assign]
+    put(AccountBook, "reserve", lambda *_: None)
 
 
 VARIANTS: dict[str, Callable[[], None]] = {

@@ -127,7 +127,7 @@ async def paper_is_a_replay_of_the_executions(
 
     `account` names it without its leg. The daemon must have ended.
     """
-    expected = {asset: amount for asset, amount in opening.items()}
+    expected = dict(opening)
     for row in executions:
         qty = Decimal(row["paper_qty"] or 0)
         if not qty:

@@ -1,48 +1,48 @@
-"""A venue on loopback, the daemon as a real process beside it, and ways to watch both."""
+"""The daemon as a real process, with a configuration and a state directory of its own."""
 
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
-from random import Random
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import yaml
 
 from otonom_trader.daemon.control import SOCKET_NAME, ask
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import TraderError
-from otonom_trader.testnet import (
-    AccountConfig,
-    LocalTestnet,
-    MarketSpec,
-    RateLimits,
-    TestnetConfig,
-)
+from otonom_trader.storage.journal import Journal
 
 CLOCK = SystemClock()
 TRADER = (str(Path(sys.executable).with_name("otonom-trader")),)
-EXAMPLES = Path(__file__).parents[2] / "examples"
 CANARY = "canary-8f1d0c5e7b9a4d2f-never-to-be-seen"
 """The API secret of every installation: it may stand in its configuration and nowhere else."""
 
 PATIENCE_SECONDS = 40.0
 _PAUSE_SECONDS = 0.02
-_ALL_ROWS = "1000000"
+_SECRETS = re.compile(CANARY.encode() + rb"|signature=[0-9a-f]{8}")
+_ALL_ROWS = 1_000_000
 
 _Found = TypeVar("_Found")
 
 
+@overload
 async def until(
-    found: Callable[[], _Found | Awaitable[_Found]], what: str, seconds: float = PATIENCE_SECONDS
-) -> _Found:
+    found: Callable[[], Coroutine[Any, Any, _Found]], what: str, seconds: float = ...
+) -> _Found: ...
+
+
+@overload
+async def until(found: Callable[[], _Found], what: str, seconds: float = ...) -> _Found: ...
+
+
+async def until(found: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
     """Return what `found` gives once that is true; fail after `seconds`, naming `what`."""
     deadline_ns = CLOCK.monotonic_ns() + int(seconds * 1e9)
     while True:
@@ -52,56 +52,6 @@ async def until(
             return value
         assert CLOCK.monotonic_ns() < deadline_ns, f"not within {seconds:g} s: {what}"
         await CLOCK.sleep(_PAUSE_SECONDS)
-
-
-def account(name: str = "trader", **balances: str) -> AccountConfig:
-    """Return an account of the testnet whose secret is the canary."""
-    return AccountConfig(
-        api_key=f"{name}-key",
-        api_secret=CANARY,
-        name=name,
-        balances={
-            asset: Decimal(amount)
-            for asset, amount in (balances or {"USDT": "100000", "BTC": "1"}).items()
-        },
-    )
-
-
-def venue(*accounts: AccountConfig, market: str = "synthetic", speed: int = 60) -> LocalTestnet:
-    """Return a testnet that limits nobody: these tests send faster than anyone trades."""
-    return LocalTestnet(
-        TestnetConfig(
-            accounts=accounts or (account(),),
-            market=MarketSpec.parse(market),
-            speed=Decimal(speed),
-            warmup_bars=250 if market.startswith("bars:") else 0,
-            limits=RateLimits(10**9, 10**9, 10**9, 10**9),
-        )
-    )
-
-
-def made_up_bars(path: Path, bars: int = 900) -> Path:
-    """Write one-minute bars of a seeded random walk, for where the recorded day is absent."""
-    random, price = Random(7), Decimal("17000.00")  # noqa: S311  a market, not secrets
-    lines = ["open_time_ms,open,high,low,close,volume_base"]
-    for number in range(bars):
-        closes = price + Decimal(random.randint(-2000, 2000)) / 100
-        high = max(price, closes) + Decimal(random.randint(0, 500)) / 100
-        low = min(price, closes) - Decimal(random.randint(0, 500)) / 100
-        volume = Decimal(random.randint(3_000_000, 20_000_000)) / 100_000
-        opened = 1_670_889_600_000 + 60_000 * number
-        lines.append(f"{opened},{price},{high},{low},{closes},{volume}")
-        price = closes
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-def recorded_day() -> Path | None:
-    """Return the recorded day of BTCBUSD, None where the shared data is absent."""
-    default = Path(__file__).parents[3] / "shared" / "data"
-    data = Path(os.environ.get("OTONOM_SHARED_DATA") or default)
-    day = data / "market" / "BTCBUSD-1m-2022-12-13.csv"
-    return day if day.is_file() else None
 
 
 @dataclass(frozen=True)
@@ -238,38 +188,41 @@ class Installation:
         self.said.append(Path(f"/proc/{process.pid}/cmdline").read_text())
         return started
 
-    async def command(self, *arguments: str, folders: bool = True) -> Finished:
+    async def command(self, *arguments: str, **environ: str) -> Finished:
         """Run a command to its end, with this configuration and state directory."""
-        extra = self._folders() if folders else ()
         process = await asyncio.create_subprocess_exec(
             *TRADER,
             *arguments,
-            *extra,
+            *self._folders(),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env=os.environ | environ,
         )
         out, err = await process.communicate()
         self.said += [out.decode(), err.decode()]
         return Finished(process.returncode or 0, out.decode(), err.decode())
 
     async def orders(self) -> list[dict[str, Any]]:
-        """Return what ``orders --json`` prints."""
-        rows: list[dict[str, Any]] = (
-            await self.command("orders", "--json", "--limit", _ALL_ROWS)
-        ).json
-        return rows
+        """Return the orders on record: the running daemon's, else those in the journal it left."""
+        running = await self.ask("orders", limit=_ALL_ROWS)
+        if running:
+            return list(running["rows"])
+        async with Journal(self.journal_path, clock=CLOCK) as journal:
+            return await journal.orders(_ALL_ROWS)
 
     async def executions(self) -> list[dict[str, Any]]:
-        """Return what ``executions --json`` prints."""
-        rows: list[dict[str, Any]] = (
-            await self.command("executions", "--json", "--limit", _ALL_ROWS)
-        ).json
-        return rows
+        """Return the executions on record, as `orders` does."""
+        running = await self.ask("executions", limit=_ALL_ROWS)
+        if running:
+            return list(running["rows"])
+        async with Journal(self.journal_path, clock=CLOCK) as journal:
+            return await journal.executions(_ALL_ROWS)
 
-    async def ask(self, command: str) -> dict[str, Any]:
+    async def ask(self, command: str, **arguments: object) -> dict[str, Any]:
         """Ask the running daemon over its socket; empty when none answers."""
+        path = self.state_dir / SOCKET_NAME
         try:
-            return await ask(self.state_dir / SOCKET_NAME, command, timeout_seconds=5)
+            return await ask(path, command, timeout_seconds=5, **arguments)
         except TraderError:
             return {}
 
@@ -331,51 +284,6 @@ class Installation:
         }
 
 
-@asynccontextmanager
-async def decision_maker(
-    url: str, out: Path, symbol: str = "BTC-USDT"
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run the example decision-maker: one decision into the file `out` on each candle of 1 s."""
-    with out.with_suffix(".log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(EXAMPLES / "patron_momentum.py"),
-            *("--url", url, "--out", str(out), "--symbol", symbol),
-            *("--interval", "1s", "--every", "0.2", "--strength", "0.5"),
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        assert await process.wait() == 0, out.with_suffix(".log").read_text()
-
-
-def decided_in(file: Path) -> list[str]:
-    """Return the ids of the decisions written to `file`."""
-    return [json.loads(line)["id"] for line in file.read_text().splitlines()]
-
-
-def numbered(
-    count: int, side: str = "BUY", first: int = 0, **fields: object
-) -> list[dict[str, object]]:
-    """Return `count` decisions, each of a quantity of its own, from 0.00200 BTC upwards.
-
-    The quantity tells at the venue which decision an order came from, whatever its client id says.
-    """
-    return [
-        {"id": f"d{n}", "symbol": "BTC-USDT", "direction": side, "qty": quantity(n)} | fields
-        for n in range(first, first + count)
-    ]
-
-
-def quantity(number: int) -> str:
-    """Return the quantity of the decision ``d<number>``."""
-    return str(Decimal("0.002") + number * Decimal("0.00001"))
-
-
 def epoch_ms(text: str) -> float:
     """Return an ISO 8601 time as epoch milliseconds."""
     return datetime.fromisoformat(text).timestamp() * 1000
@@ -392,12 +300,12 @@ def _laid_over(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def secret_seen_in(installations: Iterable[Installation]) -> list[str]:
-    """Return where the secret stands outside of the configuration that was given it."""
+    """Return where the secret, or a signature made with it, stands outside of the configuration."""
     seen = []
     for installation in installations:
         for path in installation.root.rglob("*"):
             in_config = path.is_relative_to(installation.config_dir)
-            if path.is_file() and not in_config and CANARY.encode() in path.read_bytes():
+            if path.is_file() and not in_config and _SECRETS.search(path.read_bytes()):
                 seen.append(str(path))
-        seen += [text[:200] for text in installation.said if CANARY in text]
+        seen += [text[:200] for text in installation.said if _SECRETS.search(text.encode())]
     return seen

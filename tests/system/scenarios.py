@@ -10,9 +10,10 @@ from typing import Any
 from otonom_trader.brokers.binance.rest import MAX_CONNECTIONS
 from otonom_trader.testnet import LocalTestnet
 from tests.system import checks
-from tests.system.harness import CLOCK, DaemonProcess, Installation, epoch_ms, numbered, until
+from tests.system.decisions import numbered
+from tests.system.harness import CLOCK, DaemonProcess, Installation, epoch_ms, until
 
-ORDER = {"path": "/api/v3/order", "method": "POST"}
+ORDER: dict[str, Any] = {"path": "/api/v3/order", "method": "POST"}
 
 
 def orders_sent(market: LocalTestnet) -> list[dict[str, Any]]:
@@ -32,8 +33,8 @@ async def decisions_meet_a_fault(
     At most one accepted order each, nothing UNKNOWN after its fence, the journal equals the venue.
     """
     daemon = await (await trader.start()).in_state("RUNNING")
-    market.faults.add(ORDER | fault | {"count": decisions // 2})
-    market.faults.add(ORDER | fault | {"probability": 0.5})
+    market.faults.add({**ORDER, **fault, "count": decisions // 2})
+    market.faults.add({**ORDER, **fault, "probability": 0.5})
     trader.decide(*numbered(decisions))
     await trader.decided(decisions, seconds=90)
     market.faults.end_all()
@@ -82,19 +83,21 @@ async def killed_while_an_order_is_unanswered(trader: Installation, market: Loca
 async def tripped_while_an_order_waits_for_a_connection(
     trader: Installation, market: LocalTestnet
 ) -> None:
-    """SIGUSR1 when an order is judged and on record and every connection is taken; then one is free.
+    """SIGUSR1 while an order on record waits for a connection, all being taken; then one is free.
 
     The order must not leave.
     """
     daemon = await (await trader.start()).in_state("RUNNING")
     market.faults.add(ORDER | {"fault": "no_answer_before", "count": MAX_CONNECTIONS})
     trader.decide(*numbered(MAX_CONNECTIONS - 1))
-    await until(lambda: len(orders_sent(market)) == MAX_CONNECTIONS - 1, "connections taken but one")
+    await until(
+        lambda: len(orders_sent(market)) == MAX_CONNECTIONS - 1, "connections taken but one"
+    )
     # Each of two decisions reads the book over the last connection; then one order takes it.
     trader.decide(*numbered(2, first=MAX_CONNECTIONS - 1))
 
     async def waiting() -> bool:
-        rows = (await trader.ask("orders"))["rows"]
+        rows = await trader.orders()
         return len(rows) == MAX_CONNECTIONS + 1 and len(orders_sent(market)) == MAX_CONNECTIONS
 
     await until(waiting, "an order on record that waits for a connection")
@@ -109,7 +112,7 @@ async def tripped_while_an_order_waits_for_a_connection(
 
     await until(carried_out, "every order answered, given up or refused")
     checks.nothing_sent_after_the_latch(market.truth(), latched_ms, signalled_ms)
-    rows = (await trader.ask("orders"))["rows"]
+    rows = await trader.orders()
     assert [row["code"] for row in rows].count("kill_switch") == 1
 
 
@@ -143,7 +146,7 @@ async def latched_at_ms(trader: Installation) -> float:
 
 
 async def many_at_once_under_one_limit(trader: Installation, market: LocalTestnet) -> None:
-    """Eight decisions at once, of which the limit leaves room for one, and no answers from the venue.
+    """Eight decisions at once, where the limit leaves room for one, and a venue that answers none.
 
     The venue's own total of the position stays below the limit.
     """

@@ -9,15 +9,9 @@ import pytest
 
 from tests.system import checks
 from tests.system.conftest import Install
-from tests.system.harness import (
-    account,
-    decided_in,
-    decision_maker,
-    made_up_bars,
-    recorded_day,
-    until,
-    venue,
-)
+from tests.system.decisions import decided_in, decision_maker
+from tests.system.harness import until
+from tests.system.markets import account, made_up_bars, recorded_day, venue
 
 OPENING = {"USDT": Decimal(100_000), "BTC": Decimal(1)}
 DECISIONS = 10
@@ -40,9 +34,7 @@ async def test_the_example_decides_and_off_shadow_and_live_execute_it(
     async with venue(*accounts, market=f"bars:{bars}", speed=600) as market:
         traders = {
             "off": install(market.url, mode="off", daemon=daemon_yaml),
-            "shadow": install(
-                market.url, mode="shadow", api_key="watcher-key", daemon=daemon_yaml
-            ),
+            "shadow": install(market.url, mode="shadow", api_key="watcher-key", daemon=daemon_yaml),
             "live": install(market.url, mode="live", daemon=daemon_yaml),
         }
         daemons = [await trader.start() for trader in traders.values()]

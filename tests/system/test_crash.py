@@ -6,17 +6,9 @@ from random import Random
 
 from tests.system import checks
 from tests.system.conftest import Install
-from tests.system.harness import (
-    CLOCK,
-    account,
-    decided_in,
-    decision_maker,
-    made_up_bars,
-    numbered,
-    quantity,
-    recorded_day,
-    venue,
-)
+from tests.system.decisions import decided_in, decision_maker, numbered, quantity
+from tests.system.harness import CLOCK
+from tests.system.markets import account, made_up_bars, recorded_day, venue
 from tests.system.scenarios import killed_while_an_order_is_unanswered
 
 KILLS = 5

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.system.conftest import Install
-from tests.system.harness import account, venue
+from tests.system.markets import account, venue
 from tests.system.scenarios import decisions_meet_a_fault, many_at_once_under_one_limit
 
 FAULTS: dict[str, dict[str, Any]] = {

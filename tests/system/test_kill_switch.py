@@ -7,15 +7,9 @@ import sys
 from otonom_trader.testnet import LocalTestnet
 from tests.system import checks
 from tests.system.conftest import Install
-from tests.system.harness import (
-    CLOCK,
-    Installation,
-    account,
-    epoch_ms,
-    numbered,
-    until,
-    venue,
-)
+from tests.system.decisions import numbered
+from tests.system.harness import CLOCK, Installation, epoch_ms, until
+from tests.system.markets import account, venue
 from tests.system.scenarios import (
     latched_at_ms,
     signalled_in_the_middle,
@@ -187,18 +181,16 @@ async def refuses(trader: Installation, market: LocalTestnet, decision: int) -> 
     trader.decide(*numbered(1, first=decision))
 
     async def newest() -> bool:
-        rows = (await trader.ask("executions"))["rows"]
+        rows = await trader.executions()
         return bool(rows) and rows[-1]["decision_id"] == f"d{decision}"
 
     await until(newest, f"decision d{decision}")
-    row = (await trader.ask("executions"))["rows"][-1]
+    row = (await trader.executions())[-1]
     assert (row["outcome"], row["broker_code"]) == ("denied", "kill_switch")
     assert row["broker_message"].startswith("RISK REJECTED: Kill switch is active: ")
     assert len(market.truth()["orders"]) == accepted
 
 
 async def outcomes(trader: Installation, expected: list[str]) -> bool:
-    rows = (await trader.ask("executions"))["rows"]
+    rows = await trader.executions()
     return [row["outcome"] for row in rows] == expected
-
-

@@ -17,7 +17,8 @@ from otonom_trader.testnet import LocalTestnet
 from otonom_trader.testnet.amounts import parse_amount
 from otonom_trader.testnet.orders import NewOrder, OrderType, Side
 from tests.system.conftest import Install
-from tests.system.harness import CLOCK, Installation, account, epoch_ms, until, venue
+from tests.system.harness import CLOCK, Installation, epoch_ms, until
+from tests.system.markets import account, venue
 
 Levels = tuple[tuple[str, str], ...]
 
@@ -335,7 +336,7 @@ def write_book(market: LocalTestnet, case: Case) -> None:
 
 async def execution_of(trader: Installation, id_: str) -> dict[str, Any]:
     async def found() -> list[dict[str, Any]]:
-        rows = (await trader.ask("executions"))["rows"]
+        rows = await trader.executions()
         return [row for row in rows if row["decision_id"] == id_]
 
     return (await until(found, f"the execution of {id_}"))[0]
