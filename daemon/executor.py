@@ -49,12 +49,17 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A decision with what the market says: what sizing needs."""
+    """A decision with what the market says: what sizing needs.
+
+    `took_ns` is how long that took to read; `found` is the decision's order where the venue has it
+    already.
+    """
 
     decision: Decision
     instrument: Instrument
     market: MarketSnapshot
     took_ns: int
+    found: OrderResult | None = None
 
 
 class ShadowModeExecutor:
@@ -146,7 +151,7 @@ class ShadowModeExecutor:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                return await self._read(item, price)
+                return await self._read(item, claim, price)
             except Rejected as refusal:
                 return _denied("not_tradable", str(refusal))
             except (NotSent, OutcomeUnknown) as failure:
@@ -158,7 +163,9 @@ class ShadowModeExecutor:
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
-    async def _read(self, decision: Decision, price: Decimal | None) -> Ending | Prepared:
+    async def _read(
+        self, decision: Decision, claim: Claim, price: Decimal | None
+    ) -> Ending | Prepared:
         venue = self.broker.venue
         began_ns = self._clock.monotonic_ns()
         instrument = await venue.get_instrument(decision.symbol)
@@ -173,7 +180,19 @@ class ShadowModeExecutor:
             now, now_ns = self._clock.now(), self._clock.monotonic_ns()
             market = flat_market(instrument.symbol, price, now, now_ns)
         took_ns = self._clock.monotonic_ns() - began_ns
-        return Prepared(decision, instrument, market, took_ns)
+        found = await self._find_forgotten(claim, decision, instrument)
+        return Prepared(decision, instrument, market, took_ns, found)
+
+    async def _find_forgotten(
+        self, claim: Claim, decision: Decision, instrument: Instrument
+    ) -> OrderResult | None:
+        """Ask for the order of a decision that the journal may have forgotten. (promises.md, P1)"""
+        created = decision.created_at or claim.received_at
+        if self._ask_before is None or created > self._ask_before:
+            return None
+        account = await self.broker.venue.get_account_key()
+        id_ = client_order_id(account, claim.key)
+        return await self.broker.venue.find_order(instrument.venue_symbol, id_)
 
     def _out_of_time(
         self, decision: Decision, received_at: datetime, ahead_seconds: float = 0
@@ -226,10 +245,8 @@ class ShadowModeExecutor:
             current_price=price if self.broker.mode is Mode.LIVE else None,
             decision_age_seconds=Decimal((self._clock.now() - created).total_seconds()),
         )
-        if self._ask_before is not None and created <= self._ask_before:
-            found = await self.broker.venue.find_order(ready.instrument.venue_symbol, client_id)
-            if found is not None:
-                return await self._adopt(plan, found)
+        if ready.found is not None:
+            return await self._adopt(plan, ready.found)
         carried = await self.broker.carry_out(plan, equity, turn.over)
         tell(carried.execution)
         return carried.execution

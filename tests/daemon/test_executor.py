@@ -157,6 +157,19 @@ def fails(times: int, market: Callable[[str], Any]) -> Callable[[str], Any]:
     return get_market
 
 
+def fails_twice(find: Callable[..., Any]) -> Callable[..., Any]:
+    left = 2
+
+    async def find_order(symbol: str, client_order_id: str) -> Any:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise NotSent("connection refused")
+        return await find(symbol, client_order_id)
+
+    return find_order
+
+
 async def test_a_decision_waits_for_an_unreachable_venue_with_growing_pauses(
     executor: ShadowModeExecutor,
     venue: DummyBroker,
@@ -197,6 +210,21 @@ async def test_an_order_the_venue_has_already_is_adopted_not_sent_again(
     assert row.outcome is Outcome.FILLED
     assert row.client_order_id == id_
     assert (await venue.get_account_balance())["BTC"].free == Decimal("0.02")
+
+
+async def test_a_venue_that_cannot_be_asked_for_a_forgotten_order_is_asked_again(
+    broker: GuardedBroker,
+    journal: Journal,
+    venue: DummyBroker,
+    clock: Any,
+    buy: Decision,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(venue, "find_order", fails_twice(venue.find_order))
+    asking = ShadowModeExecutor(broker, journal, SizingRules(), clock, ask_before=clock.now())
+    row = await asking.execute_decision(None, buy)
+    assert row.outcome is Outcome.FILLED
+    assert clock.slept == [0.2, 0.4]
 
 
 async def test_a_caller_can_only_tighten_in_live(
