@@ -101,7 +101,10 @@ class GuardedBroker:
         self._gate = gate
         self._clock = clock or SystemClock()
         self._taker_fee_pct = taker_fee_pct
-        self._lock = asyncio.Lock()
+        self._lock = asyncio.Lock()  # from judging to the record, on the paper account
+        # Outcomes are in another's way only on shadow's account and on rows of the same order: with
+        # a lock of their own they are made durable together with the records of other decisions.
+        self._settling = asyncio.Lock()
         self._numbers = itertools.count(1)
         self._open: dict[str, OpenOrder] = {}
 
@@ -180,7 +183,7 @@ class GuardedBroker:
 
         `started_ns` (monotonic) is when its decision was taken up, where this run knows it.
         """
-        async with self._lock:
+        async with self._settling:
             change = None
             if self._shadow is not None:
                 result, change = charge(self._shadow, intent, result)

@@ -42,7 +42,11 @@ def show_executions(console: Console, rows: Sequence[Mapping[str, Any]]) -> None
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Count the codes of what was not executed as asked, most frequent first."""
-    codes = Counter(row["broker_code"] for row in rows if row["broker_code"])
+    codes = Counter(
+        row["broker_code"]
+        for row in rows
+        if row["broker_code"] and row["broker_code"] != row["outcome"]
+    )
     return dict(codes.most_common())
 
 

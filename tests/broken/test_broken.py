@@ -7,6 +7,7 @@ import pytest
 
 from tests.broken.variants import program
 from tests.system.conftest import Install
+from tests.system.harness import CANARY, secret_seen_in
 from tests.system.markets import account, venue
 from tests.system.scenarios import (
     decisions_meet_a_fault,
@@ -74,3 +75,15 @@ async def test_without_reservations_decisions_pass_a_limit_together(install: Ins
         )
         with pytest.raises(AssertionError, match=r"room for 0\.1 BTC, bought were 0\.8"):
             await many_at_once_under_one_limit(trader, market)
+
+
+async def test_the_search_for_the_secret_finds_it_wherever_it_is_said(install: Install) -> None:
+    trader = install("http://127.0.0.1:9")
+    assert secret_seen_in([trader]) == []
+    leak = trader.root / "daemon-0.log"
+    for told in (CANARY, "GET /api/v3/account?timestamp=1&signature=0f9e8d7c6b5a"):
+        leak.write_text(told)
+        trader.said.append(told)
+        assert secret_seen_in([trader]) == [str(leak), told]
+        leak.unlink()
+        trader.said.clear()

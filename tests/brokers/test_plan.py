@@ -123,14 +123,14 @@ def test_a_proposal_without_a_market_or_a_conversion_says_so() -> None:
     [
         (limit("BUY", 2, 105), D(105) * D("1.001")),  # with the fee
         (limit("SELL", 2, 105), D(105)),
-        (market("BUY", 2), D(101) * D("1.02") * D("1.001")),  # twice the collar, and the fee
-        (market("SELL", 2), D(99) * D("0.98")),
+        (market("BUY", 2), D(101) * D("1.06") * D("1.001")),  # twice the collar, and the fee
+        (market("SELL", 2), D(99) * D("0.94")),
     ],
 )
 def test_what_is_reserved_is_the_worst_the_order_may_do(
     order: OrderRequest, price: Decimal
 ) -> None:
-    reservation = reservation_of(plan_of(order), collar_pct=D(1), taker_fee_pct=D("0.1"))
+    reservation = reservation_of(plan_of(order), collar_pct=D(3), taker_fee_pct=D("0.1"))
     assert reservation == Reservation(BTC, order.side, order.qty, price)
 
 

@@ -43,6 +43,12 @@ def test_what_is_no_pair_is_refused_with_what_one_looks_like(text: str) -> None:
         Symbol.parse(text)
 
 
+def test_a_pair_of_40_characters_is_the_longest() -> None:
+    assert Symbol.parse("A" * 36 + "USDT").base == "A" * 36
+    with pytest.raises(ValueError, match="is not a pair"):
+        Symbol.parse("A" * 37 + "USDT")
+
+
 @given(st.text())
 def test_any_text_is_a_pair_or_refused(text: str) -> None:
     try:

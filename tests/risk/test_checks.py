@@ -332,7 +332,12 @@ def test_what_is_not_known_of_the_market_denies_in_its_own_words(
             "Account balances are not known",
         ),
         ({"equity": None}, "max_account_age_seconds", "no_equity", "Equity is not known"),
-        ({"equity": D(0)}, "max_account_age_seconds", "no_equity", "Equity is not known"),
+        (
+            {"equity": D(0), "age_seconds": GUIDE.max_account_age_seconds},
+            "max_account_age_seconds",
+            "no_equity",
+            "Equity is not known",
+        ),
         (
             {"equity": None},
             "max_position_size_pct",

@@ -22,6 +22,7 @@ async def decision_maker(
             str(EXAMPLE),
             *("--url", url, "--out", str(out), "--symbol", symbol),
             *("--interval", "1s", "--every", "0.2", "--strength", "0.5"),
+            *("--fast", "1", "--slow", "2"),  # quick to change its mind: it buys and sells
             stdout=log,
             stderr=log,
         )
@@ -33,9 +34,10 @@ async def decision_maker(
         assert await process.wait() == 0, out.with_suffix(".log").read_text()
 
 
-def decided_in(file: Path) -> list[str]:
-    """Return the ids of the decisions written to `file`."""
-    return [json.loads(line)["id"] for line in file.read_text().splitlines()]
+def decided_in(file: Path, field: str = "id") -> list[str]:
+    """Return the ids, or another field, of the decisions written to `file` so far."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [json.loads(line)[field] for line in lines]
 
 
 def numbered(

@@ -28,7 +28,7 @@ def account(name: str = "trader", **balances: str) -> AccountConfig:
     )
 
 
-def venue(*accounts: AccountConfig, market: str = "synthetic", speed: int = 60) -> LocalTestnet:
+def venue(*accounts: AccountConfig, market: str = "synthetic", speed: int = 10) -> LocalTestnet:
     """Return a testnet that limits nobody: these tests send faster than anyone trades."""
     return LocalTestnet(
         TestnetConfig(
