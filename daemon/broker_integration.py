@@ -83,12 +83,13 @@ class StandaloneExecutor:
             config = replace(config, mode=Mode.OFF)
         self._state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         stack.enter_context(state_dir_lock(self._state_dir))
-        lifecycle = Lifecycle(process_switch(self._state_dir))
+        switch = process_switch(self._state_dir)
+        switch.open()
+        lifecycle = Lifecycle(switch)
         journal = await stack.enter_async_context(
             Journal(self._state_dir / Storage().journal, clock=clock)
         )
         desk = await open_desk(stack, config, Paper(), journal, lifecycle, clock)
-        switch = lifecycle.switch
         resolver = Resolver(desk.broker, clock, lambda doubt: _halt(lifecycle, doubt))
         await take_up_earlier_orders(desk.broker, journal)
         try:

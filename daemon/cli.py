@@ -258,6 +258,7 @@ def _trade(
     try:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         switch = process_switch(settings.state_dir)
+        switch.open()
     except OSError as fault:
         raise ConfigurationError(
             f"the state directory {settings.state_dir} cannot be used: {fault.strerror}; "

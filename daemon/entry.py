@@ -7,6 +7,7 @@ one to arrive.
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 DEFAULT_STATE_DIR = "var"
@@ -38,12 +39,11 @@ def _state_dir(arguments: list[str], environ: dict[str, str]) -> Path:
 def _arm(state_dir: Path) -> None:
     from otonom_trader.daemon.kill import process_switch  # noqa: PLC0415  standard library only
 
-    try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        switch = process_switch(state_dir)
-    except OSError:
-        return  # the command itself says what is wrong with the directory
+    switch = process_switch(state_dir)
     signal.signal(signal.SIGUSR1, switch.on_signal)
+    # A directory that is not there yet is made by the command, once its options are understood.
+    with suppress(OSError):
+        switch.open()
 
 
 if __name__ == "__main__":

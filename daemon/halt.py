@@ -44,9 +44,12 @@ class Halt:
 
     def listen(self) -> None:
         """Make SIGUSR1 a door: it latches at once, however busy the event loop is."""
-        # The loop's own handler first, which makes the signal wake it; then ours in its place.
+        # The loop's own handler first, which makes the signal wake it; then ours in its place. One
+        # that comes between the two is held until both are done: the loop's alone does not latch.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.tripped.set)
         signal.signal(signal.SIGUSR1, self.switch.on_signal)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
 
     def trip(self, reason: str, by: str) -> None:
         """Halt: latched when this returns; the rest follows in `act`."""

@@ -35,7 +35,10 @@ class KillSwitch:
         if self._fd is None:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             _sync_directory(self.path.parent)
-        self._reason = self._reason or _first_reason(os.pread(self._fd, _MAX_READ, 0))
+        found = _first_reason(os.pread(self._fd, _MAX_READ, 0))
+        if found is None and self._reason is not None:
+            append_latch(self._fd, self._reason, "a signal before the latch was open")
+        self._reason = self._reason or found
 
     @property
     def tripped(self) -> bool:
@@ -97,11 +100,10 @@ _of_process: KillSwitch | None = None
 
 
 def process_switch(state_dir: Path) -> KillSwitch:
-    """Return this process's switch for `state_dir`, opened, made on first use."""
+    """Return this process's switch for `state_dir`, made on first use and not opened by this."""
     global _of_process  # noqa: PLW0603  a process has one
     if _of_process is None or _of_process.path != state_dir / LATCH:
         _of_process = KillSwitch(state_dir)
-    _of_process.open()
     return _of_process
 
 

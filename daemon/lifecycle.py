@@ -11,12 +11,14 @@ class Lifecycle:
     """The state of `contract.md`, "States"; it is the `KillGate` handed to brokers.
 
     The kill switch stands above the phase: whatever the phase, a tripped switch means HALTED, and
-    only DRAINING is shown over it.
+    only DRAINING is shown over it. While draining nothing new is taken in, and what was taken in
+    before goes on as it would have: an order on record that never left would be a decision lost.
     """
 
     def __init__(self, switch: KillSwitch) -> None:
         self.switch = switch
         self.phase = DaemonState.STARTING
+        self._drained_from = DaemonState.STARTING
 
     @property
     def state(self) -> DaemonState:
@@ -33,12 +35,13 @@ class Lifecycle:
     def enter(self, phase: DaemonState) -> None:
         """Move on to `phase`; nothing follows DRAINING."""
         if self.phase is not DaemonState.DRAINING:
-            self.phase = phase
+            self._drained_from, self.phase = self.phase, phase
 
     def check(self) -> None:
         """Return while new orders may leave; raise a `TradingHalted` otherwise."""
         self.switch.check()
-        if self.phase is DaemonState.PAPER_ONLY:
+        phase = self._drained_from if self.phase is DaemonState.DRAINING else self.phase
+        if phase is DaemonState.PAPER_ONLY:
             raise PaperOnly("paper only")
-        if self.phase is not DaemonState.RUNNING:
-            raise NotReady(f"the daemon is {self.phase}")
+        if phase is not DaemonState.RUNNING:
+            raise NotReady(f"the daemon is {phase}")

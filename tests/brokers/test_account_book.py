@@ -182,6 +182,13 @@ def test_a_simulated_account_is_its_ledger_whatever_the_venue_says() -> None:
     assert now(book).age_seconds == 0
 
 
+def test_a_reading_that_found_no_change_still_makes_the_account_younger() -> None:
+    book = open_book()
+    book.update_account(snapshot(USDT="1000", taken_ns=0))
+    book.update_account(snapshot(USDT="1000", taken_ns=50 * SECOND_NS))
+    assert now(book, 60 * SECOND_NS).age_seconds == 10
+
+
 # What may still change it.
 
 
@@ -256,6 +263,21 @@ def test_a_holding_quoted_in_another_asset_is_valued_in_the_account_currency() -
     book.update_marks({Symbol("ETH", "BTC"): D("0.04"), BTC: D(50000)}, 0)
     assert now(book).positions_value == 10 * D("0.04") * 50000
     assert now(book).equity == 20100
+
+
+def test_a_holding_is_worth_what_mark_and_conversion_last_say() -> None:
+    book = AccountBook("USDT")
+    book.trade(instrument(Symbol("ETH", "BTC"), min_notional=0))
+    book.trade(instrument(Symbol("SOL", "TRY"), min_notional=0))
+    book.update_account(snapshot(USDT="100", ETH="10", SOL="1"))
+    mark(book, ETHBTC="0.04", BTCUSDT=50000, SOLTRY=4000, USDTTRY=40)
+    assert now(book).positions_value == 20000 + 100
+    mark(book, BTCUSDT=60000)
+    assert now(book).positions_value == 24000 + 100
+    mark(book, USDTTRY=50)
+    assert now(book).positions_value == 24000 + 80
+    mark(book, ETHBTC="0.05")
+    assert now(book).positions_value == 30000 + 80
 
 
 def test_equity_is_cash_and_positions_and_nothing_else() -> None:

@@ -28,8 +28,15 @@ from otonom_trader.domain.errors import (
     TradingHalted,
     VenueError,
 )
-from otonom_trader.domain.execution import Outcome, PaperStatus, TradeExecutionLog
-from otonom_trader.domain.intent import Claim, Entry, Intent, LedgerChange, OpenIntent
+from otonom_trader.domain.execution import Outcome, PaperStatus, Stage, TradeExecutionLog
+from otonom_trader.domain.intent import (
+    Claim,
+    Entry,
+    Intent,
+    LedgerChange,
+    OpenIntent,
+    Reservation,
+)
 from otonom_trader.domain.ledger import Ledger
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
@@ -140,6 +147,7 @@ class Exchange(DummyBroker):
         self.calls = calls if calls is not None else []
         self.answer: OrderResult | VenueError | None = None
         self.unreadable: set[str] = set()
+        self.account_reads = 0
 
     async def place_order(self, req: OrderRequest) -> OrderResult:
         self.calls.append("send")
@@ -165,6 +173,7 @@ class Exchange(DummyBroker):
 
     async def get_account(self) -> AccountSnapshot:
         self._read("account")
+        self.account_reads += 1
         return await super().get_account()
 
     async def get_account_key(self) -> AccountKey:
@@ -550,6 +559,13 @@ async def test_the_guides_example_works_on_a_dummy_that_knows_no_price() -> None
     assert result.avg_price == 50000
 
 
+async def test_the_price_of_a_market_order_stands_for_the_current_one() -> None:
+    broker = GuardedBroker(underlying_broker=DummyBroker(), guardrails=GUIDE)
+    assert (await broker.place_order(replace(BUY, price=D(50000)))).avg_price == 50000
+    limited = await broker.place_order(limit_order(50000))  # a limit is no market
+    assert limited.message.startswith("Not sent: the dummy broker knows no price for BTC-USDT")
+
+
 async def test_without_any_price_there_is_no_order() -> None:
     broker = GuardedBroker(underlying_broker=DummyBroker(), guardrails=GUIDE)
     result = await broker.place_order(BUY)
@@ -767,6 +783,38 @@ async def plan_of(desk: Desk, qty: str) -> Plan:
     )
 
 
+# How long it took.
+
+
+async def test_the_row_tells_how_long_each_stage_took() -> None:
+    desk = open_desk()
+    desk.clock.advance(10)  # so that no stage is right by starting at zero
+    plan = await plan_of(desk, "0.1")
+    desk.clock.advance(0.25)
+    row = (await desk.broker.carry_out(plan)).execution
+    assert row.stages_ns[Stage.QUEUE] == 0
+    assert row.stages_ns[Stage.JUDGE] == 0
+    assert row.stages_ns[Stage.INTENT] == 0
+    for stage in (Stage.DECISION_TO_ACK, Stage.FIRST_FILL, Stage.DONE):
+        assert row.stages_ns[stage] == 251_000_000  # a millisecond of it at the venue
+
+
+async def test_the_first_fill_and_the_end_of_a_resting_order_are_told_when_they_come() -> None:
+    desk = open_desk()
+    desk.clock.advance(10)
+    await desk.broker.place_order(limit_order(49000))
+    (order,) = desk.broker.open_orders
+    assert not {Stage.FIRST_FILL, Stage.DONE} & set(order.row.stages_ns)
+    desk.clock.advance(1)
+    part = partly_filled("0.04", "0.1", OrderStatus.PARTIALLY_FILLED)
+    await desk.broker.settle(order.intent, part)
+    desk.clock.advance(1)
+    whole = partly_filled("0.1", "0.1", OrderStatus.FILLED)
+    row = (await desk.broker.settle(order.intent, whole)).execution
+    assert row.stages_ns[Stage.FIRST_FILL] == 1_001_000_000
+    assert row.stages_ns[Stage.DONE] == 2_001_000_000
+
+
 # Freshness.
 
 
@@ -781,6 +829,42 @@ async def test_a_stale_account_is_read_again_before_judging() -> None:
     result = await desk.broker.place_order(replace(BUY, qty=D("0.01")))
     assert result.code == "max_account_age_seconds"
     assert len(desk.venue.sent) == 2
+
+
+async def test_what_is_fresh_is_not_read_again_for_every_order() -> None:
+    desk = open_desk()
+    for _ in range(3):
+        assert (await desk.broker.place_order(replace(BUY, qty=D("0.01")))).ok
+        desk.clock.advance(10)
+    assert desk.venue.account_reads == 1
+
+
+async def test_a_stale_mark_of_another_holding_is_read_again_before_judging() -> None:
+    desk = open_desk(Mode.SHADOW, shadow={"USDT": "98000", "ETH": "1"})
+    desk.broker.account.trade(await desk.venue.get_instrument("ETHUSDT"))
+    small = replace(BUY, qty=D("0.01"))
+    assert (await desk.broker.place_order(small)).ok
+    desk.clock.advance(61)
+    assert desk.broker.exposure().equity is None
+    assert (await desk.broker.place_order(small)).ok
+
+
+async def test_a_working_order_of_unknown_value_has_its_conversion_read() -> None:
+    desk = open_desk()
+    assert (await desk.broker.place_order(replace(BUY, qty=D("0.01")))).ok
+    desk.venue.set_price("EURUSDT", "1.25")
+    abroad = Reservation(Symbol("ETH", "EUR"), Side.BUY, D(1), D(2000))
+    desk.broker.account.update_foreign({"ETHEUR:1": abroad})
+    assert desk.broker.exposure().pending_buy_value is None
+    assert (await desk.broker.place_order(replace(BUY, qty=D("0.01")))).ok
+    assert desk.broker.exposure().pending_buy_value == 2500
+
+
+async def test_the_venues_account_is_not_read_where_another_is_judged() -> None:
+    for desk in (open_desk(Mode.OFF), open_desk(Mode.SHADOW, shadow={"USDT": "100000"})):
+        desk.venue.unreadable.add("account")
+        await desk.broker.refresh()
+        assert (await desk.broker.place_order(BUY)).state is not OrderState.REJECTED
 
 
 async def test_a_snapshot_that_grew_old_on_its_way_denies() -> None:

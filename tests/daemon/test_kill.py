@@ -77,6 +77,16 @@ def test_a_latch_written_from_outside_gives_the_signal_its_reason(
     assert len(switch.path.read_text().splitlines()) == 1
 
 
+def test_a_signal_before_the_latch_is_open_is_written_when_it_opens(tmp_path: Path) -> None:
+    switch = KillSwitch(tmp_path)
+    switch.on_signal(signal.SIGUSR1, None)
+    assert switch.tripped
+    switch.open()
+    reason = read_latch(tmp_path)
+    assert reason is not None
+    assert "SIGUSR1" in reason
+
+
 def test_nothing_is_made_where_there_is_no_state_directory(tmp_path: Path) -> None:
     missing = tmp_path / "nowhere"
     with pytest.raises(TraderError, match="there is no state directory"):
@@ -100,13 +110,14 @@ import os, signal, sys, time
 from pathlib import Path
 from otonom_trader.daemon.kill import process_switch
 switch = process_switch(Path(sys.argv[1]))
+switch.open()
 signal.signal(signal.SIGUSR1, switch.on_signal)
 print("ready", flush=True)
 while not switch.tripped:   # never yields, as a busy loop does not
     pass
 print(switch.reason, flush=True)
 """
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
@@ -122,6 +133,7 @@ async def test_set_kill_switch_trips_the_switch_of_this_process(
 ) -> None:
     monkeypatch.setattr(kill, "_of_process", None)
     switch = kill.process_switch(tmp_path)
+    switch.open()
     await set_kill_switch(True, "max drawdown")
     assert switch.tripped
     assert read_latch(tmp_path) == "max drawdown (by set_kill_switch)"
@@ -159,9 +171,7 @@ def test_a_loop_handler_still_runs_behind_the_latching_one(tmp_path: Path) -> No
     assert switch.tripped
 
 
-@pytest.mark.parametrize(
-    "phase", [DaemonState.STARTING, DaemonState.RECONCILING, DaemonState.DRAINING]
-)
+@pytest.mark.parametrize("phase", [DaemonState.STARTING, DaemonState.RECONCILING])
 def test_outside_running_the_gate_is_shut_without_denying(
     switch: KillSwitch, phase: DaemonState
 ) -> None:
@@ -176,7 +186,7 @@ def test_running_passes_and_paper_only_says_so(switch: KillSwitch) -> None:
     lifecycle = Lifecycle(switch)
     lifecycle.phase = DaemonState.RUNNING
     lifecycle.check()
-    lifecycle.phase = DaemonState.PAPER_ONLY
+    lifecycle.enter(DaemonState.PAPER_ONLY)
     with pytest.raises(PaperOnly):
         lifecycle.check()
 
@@ -191,4 +201,37 @@ def test_a_tripped_switch_stands_above_every_phase_but_draining(switch: KillSwit
             lifecycle.check()
         assert type(halt.value) is TradingHalted
     lifecycle.phase = DaemonState.DRAINING
+    assert lifecycle.state is DaemonState.DRAINING
+
+
+def test_while_draining_what_was_taken_in_goes_on_and_nothing_new_is_taken_in(
+    switch: KillSwitch,
+) -> None:
+    lifecycle = Lifecycle(switch)
+    lifecycle.enter(DaemonState.RUNNING)
+    lifecycle.enter(DaemonState.DRAINING)
+    lifecycle.check()
+    assert not lifecycle.takes_decisions
+    switch.trip("x", "test")
+    with pytest.raises(TradingHalted):
+        lifecycle.check()
+
+
+def test_a_drain_opens_no_gate_that_was_shut_before_it(switch: KillSwitch) -> None:
+    paper = Lifecycle(switch)
+    paper.enter(DaemonState.PAPER_ONLY)
+    paper.enter(DaemonState.DRAINING)
+    with pytest.raises(PaperOnly):
+        paper.check()
+    early = Lifecycle(switch)
+    early.enter(DaemonState.RECONCILING)
+    early.enter(DaemonState.DRAINING)
+    with pytest.raises(NotReady):
+        early.check()
+
+
+def test_nothing_follows_draining(switch: KillSwitch) -> None:
+    lifecycle = Lifecycle(switch)
+    lifecycle.enter(DaemonState.DRAINING)
+    lifecycle.enter(DaemonState.RUNNING)
     assert lifecycle.state is DaemonState.DRAINING

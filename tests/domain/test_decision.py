@@ -60,6 +60,12 @@ def test_a_decision_carries_strength_or_quantity_or_notional() -> None:
     assert isinstance(parse(strength=0, qty=1), Decision)
 
 
+def test_the_longest_texts_are_taken() -> None:
+    decision = parse(id="i" * 200, symbol="s" * 40, reason="r" * 2000)
+    assert isinstance(decision, Decision)
+    assert isinstance(parse(id=10**199), Decision)
+
+
 def test_hold_needs_nothing_but_a_symbol() -> None:
     decision = parse_decision({"id": 7, "symbol": "BTC", "direction": "hold"}, "patron", "")
     assert isinstance(decision, Decision)

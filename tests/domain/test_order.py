@@ -95,6 +95,10 @@ def test_a_request_cannot_be_changed_but_copied_with_a_change() -> None:
     assert replace(named, client_order_id=None) == request
 
 
+def test_a_buy_counts_up_and_a_sell_counts_down() -> None:
+    assert (Side.BUY.sign, Side.SELL.sign) == (1, -1)
+
+
 @pytest.mark.parametrize("state", OrderState)
 def test_only_an_accepted_order_is_ok(state: OrderState) -> None:
     assert OrderResult(state).ok is (state is OrderState.ACCEPTED)

@@ -79,6 +79,12 @@ class DaemonProcess:
     def pid(self) -> int:
         return self.process.pid
 
+    def catches(self, number: signal.Signals) -> bool:
+        """Whether the process has a handler for a signal by now."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
     def events(self, name: str = "") -> list[dict[str, Any]]:
         """Return the lines logged so far; those of the event `name` where one is given."""
         whole = self.log_path.read_bytes().rpartition(b"\n")[0].splitlines()

@@ -79,9 +79,7 @@ async def test_a_signal_while_the_daemon_starts_halts_it(install: Install) -> No
     async with venue() as market:
         trader = install(market.url)
         daemon = await trader.start()
-        lock = trader.state_dir / "kill.latch"  # there once the handler is
-        await until(lock.exists, "the handler of the signal")
-        await CLOCK.sleep(0.02)
+        await until(lambda: daemon.catches(signal.SIGUSR1), "the handler of the signal")
         daemon.send(signal.SIGUSR1)
         await daemon.in_state("HALTED")
         assert daemon.events("state.changed")[-1]["state"] == "HALTED"
