@@ -51,6 +51,9 @@ async def test_the_example_decides_and_off_shadow_and_live_execute_it(
             await daemon.stop()
         truth = market.truth()
 
+    table = await traders["live"].command("executions")
+    print(table.out)  # noqa: T201  README.md shows it: pytest tests/system/test_bars.py -s
+
     rows = {mode: await trader.executions() for mode, trader in traders.items()}
     for mode, trader in traders.items():
         checks.every_decision_has_one_execution(ids, rows[mode])
