@@ -3,13 +3,14 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Self
 
 from otonom_trader.brokers.account_book import AccountBook
 from otonom_trader.brokers.base import PositionRow, Venue
-from otonom_trader.brokers.paper import PaperBroker, SimulatedAccount, charge
+from otonom_trader.brokers.outcomes import UNKNOWN_MESSAGE, Carried, Outcomes
+from otonom_trader.brokers.paper import PaperBroker, SimulatedAccount
 from otonom_trader.brokers.plan import (
     Plan,
     flat_market,
@@ -22,12 +23,11 @@ from otonom_trader.brokers.plan import (
 from otonom_trader.domain.account import AccountKey, Balance
 from otonom_trader.domain.amount import ZERO, Number, positive
 from otonom_trader.domain.clock import SystemClock
-from otonom_trader.domain.compare import compare, is_terminal, outcome_of
 from otonom_trader.domain.decision import Decision, Direction
 from otonom_trader.domain.errors import JournalError, NotReady, PaperOnly, TradingHalted, VenueError
-from otonom_trader.domain.execution import SimulatedFill, Stage, TradeExecutionLog
+from otonom_trader.domain.execution import SimulatedFill, Stage
 from otonom_trader.domain.ids import client_order_id
-from otonom_trader.domain.intent import Claim, Entry, Intent, LedgerChange, OpenIntent
+from otonom_trader.domain.intent import Claim, Entry, Intent, LedgerChange
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderType
@@ -41,30 +41,7 @@ NEEDS_JOURNAL = (
     "live orders need the journal: run the daemon (otonom-trader run), or give intents= to "
     "create_broker or GuardedBroker"
 )
-UNKNOWN_MESSAGE = "OUTCOME UNKNOWN, do not resend:"
 DEFAULT_TAKER_FEE_PCT = Decimal("0.1")
-
-
-@dataclass(frozen=True, slots=True)
-class OpenOrder:
-    """An order whose end is not known yet.
-
-    `since_ns` is when its row last changed, `started_ns` when its decision was taken up, both
-    monotonic; the latter is None for an order of an earlier run.
-    """
-
-    intent: Intent
-    row: TradeExecutionLog
-    since_ns: int
-    started_ns: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """What became of a plan: the broker's answer and the execution row."""
-
-    result: OrderResult
-    execution: TradeExecutionLog
 
 
 class GuardedBroker:
@@ -100,13 +77,10 @@ class GuardedBroker:
         self._intents = intents
         self._gate = gate
         self._clock = clock or SystemClock()
+        self.outcomes = Outcomes(self.account, shadow, intents, self.mode, self._clock)
         self._taker_fee_pct = taker_fee_pct
         self._lock = asyncio.Lock()  # from judging to the record, on the paper account
-        # Outcomes are in another's way only on shadow's account and on rows of the same order: with
-        # a lock of their own they are made durable together with the records of other decisions.
-        self._settling = asyncio.Lock()
         self._numbers = itertools.count(1)
-        self._open: dict[str, OpenOrder] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,8 +129,8 @@ class GuardedBroker:
 
         `on_recorded` is called once the claim is durable, before anything is sent. Returns the
         broker's answer with the execution row. Raises `NotReady` while the daemon is not trading,
-        nothing being recorded, and `JournalError` when something could not be
-        written: before the order left, or after it, when its intent stays on record.
+        nothing being recorded, and `JournalError` when something could not be written: before the
+        order left, or after it, when its intent stays on record.
         """
         await self.freshen(plan.instrument, plan.market)
         account = await self.venue.get_account_key()
@@ -168,49 +142,13 @@ class GuardedBroker:
         if isinstance(prepared, Carried):
             return prepared
         intent, stages = prepared
-        result = await self.venue.place_order(intent.order)
+        try:
+            result = await self.venue.place_order(intent.order)
+        except asyncio.CancelledError:
+            self.outcomes.lose_sight(intent)
+            raise
         stages[Stage.DECISION_TO_ACK] = self._clock.monotonic_ns() - plan.started_ns
-        return await self.settle(intent, result, stages, plan.started_ns)
-
-    async def settle(
-        self,
-        intent: Intent,
-        result: OrderResult,
-        stages_ns: Mapping[str, int] | None = None,
-        started_ns: int | None = None,
-    ) -> Carried:
-        """Book what is known of an order: at its acknowledgement, and as more is learnt.
-
-        `started_ns` (monotonic) is when its decision was taken up, where this run knows it.
-        """
-        async with self._settling:
-            change = None
-            if self._shadow is not None:
-                result, change = charge(self._shadow, intent, result)
-            known = self._open.get(intent.client_order_id)
-            before = known.row if known else None
-            started_ns = started_ns or (known.started_ns if known else None)
-            stages = dict(stages_ns or {})
-            if started_ns is not None:
-                stages |= self._milestones(result, before, started_ns)
-            now = self._clock.now()
-            row = compare(intent, result, self.mode, now, stages_ns=stages, before=before)
-            if self._intents is not None:
-                await self._intents.settle(intent, result, row, change)
-            self._book(intent, result, row, change, started_ns)
-        return Carried(result, row)
-
-    def _milestones(
-        self, result: OrderResult, before: TradeExecutionLog | None, started_ns: int
-    ) -> dict[str, int]:
-        """Return the stages that end with `result`: the first fill, and the whole way."""
-        elapsed_ns = self._clock.monotonic_ns() - started_ns
-        stages: dict[str, int] = {}
-        if result.filled_qty and (before is None or Stage.FIRST_FILL not in before.stages_ns):
-            stages[Stage.FIRST_FILL] = elapsed_ns
-        if is_terminal(outcome_of(result), self.mode):
-            stages[Stage.DONE] = elapsed_ns
-        return stages
+        return await self.outcomes.settle(intent, result, stages, plan.started_ns)
 
     async def adopt_found(self, plan: Plan, found: OrderResult) -> Carried:
         """Put an order on record that the venue has already, as a restored journal may not know."""
@@ -219,30 +157,7 @@ class GuardedBroker:
             intent = self._intent(plan, account, None)
             await self._write(Entry(plan.claim, market=plan.market, intent=intent))
             self.account.reserve(intent.client_order_id, intent.reservation)
-        return await self.settle(intent, found)
-
-    async def take_up(self, earlier: OpenIntent) -> Carried | None:
-        """Take up an order of an earlier run that is not settled: it counts at its worst again.
-
-        One whose process died before its outcome was written becomes UNKNOWN; answers with its row
-        where one was made for it.
-        """
-        intent, row = earlier.intent, earlier.execution
-        left = intent.order.qty - earlier.filled_qty
-        reservation = replace(intent.reservation, qty=left)
-        self.account.reserve(intent.client_order_id, reservation)
-        if row is not None:
-            now_ns = self._clock.monotonic_ns()
-            self._open[intent.client_order_id] = OpenOrder(intent, row, now_ns)
-            return None
-        text = f"{UNKNOWN_MESSAGE} the process ended before the answer came"
-        unknown = unsent(intent.order, text, "process_ended", OrderState.UNKNOWN)
-        return await self.settle(intent, replace(unknown, signed_at_ms=earlier.signed_at_ms))
-
-    @property
-    def open_orders(self) -> tuple[OpenOrder, ...]:
-        """Orders that were answered, or not answered, and whose end is not known yet."""
-        return tuple(self._open.values())
+        return await self.outcomes.settle(intent, found)
 
     async def refresh(self) -> None:
         """Read the account and the marks of what it holds; raises `VenueError` when unreadable."""
@@ -424,25 +339,3 @@ class GuardedBroker:
             await self._intents.record(entry)
         if entry.paper is not None and self.paper is not None:
             self.paper.account.book(entry.paper)
-
-    def _book(
-        self,
-        intent: Intent,
-        result: OrderResult,
-        row: TradeExecutionLog,
-        change: LedgerChange | None,
-        started_ns: int | None,
-    ) -> None:
-        """Bring memory up to what the journal now says."""
-        id_ = intent.client_order_id
-        if change is not None and self._shadow is not None:
-            self._shadow.book(change)
-        elif self._shadow is None:
-            self.account.book_fills(intent.symbol, intent.order.side, result.fills)
-        if row.terminal:
-            self.account.release(id_)
-            self._open.pop(id_, None)
-            return
-        left = intent.order.qty - result.filled_qty
-        self.account.reserve(id_, replace(intent.reservation, qty=left))
-        self._open[id_] = OpenOrder(intent, row, self._clock.monotonic_ns(), started_ns)

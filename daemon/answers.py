@@ -78,7 +78,7 @@ class Answers:
             "positions": sorted(exposure.positions),
             "decisions_in_flight": floor.intake.in_flight,
             "orders_unknown": floor.resolver.unknown,
-            "orders_open": len(floor.broker.open_orders),
+            "orders_open": len(floor.broker.outcomes.open_orders),
         }
 
     async def orders(self, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -310,6 +310,6 @@ class Daemon:
                 hint="left UNKNOWN, to be asked for at the next start",
             )
             floor.intake.abandon()
-        working = [order.intent.client_order_id for order in floor.broker.open_orders]
+        working = [order.intent.client_order_id for order in floor.broker.outcomes.open_orders]
         if working:
             log.warning("drain.orders_left", client_order_ids=working)

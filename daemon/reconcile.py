@@ -45,7 +45,7 @@ async def take_up_earlier_orders(broker: GuardedBroker, journal: Journal) -> Non
                 hint=CANCEL_HINT,
             )
             continue
-        carried = await broker.take_up(earlier)
+        carried = await broker.outcomes.take_up(earlier)
         if carried is not None:
             log.warning(
                 "order.unknown",

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import structlog
 
-from otonom_trader.brokers.guarded import GuardedBroker, OpenOrder
+from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.brokers.outcomes import OpenOrder
 from otonom_trader.domain.compare import ABSENT
 from otonom_trader.domain.errors import VenueError
 from otonom_trader.domain.execution import Outcome
@@ -36,17 +37,19 @@ class Resolver:
     @property
     def unknown(self) -> int:
         """How many orders are UNKNOWN."""
-        return sum(order.row.outcome is Outcome.UNKNOWN for order in self._broker.open_orders)
+        return sum(
+            order.row.outcome is Outcome.UNKNOWN for order in self._broker.outcomes.open_orders
+        )
 
     async def settle_unknown(self) -> None:
         """Ask once after every UNKNOWN order."""
-        for order in self._broker.open_orders:
+        for order in self._broker.outcomes.open_orders:
             if order.row.outcome is Outcome.UNKNOWN:
                 await self._ask(order)
 
     async def follow_working(self) -> None:
         """Ask once after every working order; cancel what is left of an expired one."""
-        for order in self._broker.open_orders:
+        for order in self._broker.outcomes.open_orders:
             if order.row.outcome is Outcome.UNKNOWN:
                 continue
             expires_at = order.intent.expires_at
@@ -68,7 +71,7 @@ class Resolver:
         self._misses.pop(id_, None)
         if _nothing_new(order, found):
             return
-        carried = await self._broker.settle(intent, found)
+        carried = await self._broker.outcomes.settle(intent, found)
         log.info(
             "order.settled" if carried.execution.terminal else "order.working",
             decision_id=intent.decision.id,
@@ -92,7 +95,7 @@ class Resolver:
         if self._misses[id_] < _MISSES_TO_ABSENT:
             return
         del self._misses[id_]
-        await self._broker.settle(
+        await self._broker.outcomes.settle(
             intent,
             OrderResult(
                 OrderState.NOT_SENT,

@@ -12,7 +12,8 @@ from typing import Any
 from otonom_trader.brokers.account_book import AccountBook
 from otonom_trader.brokers.binance.broker import BinanceBroker
 from otonom_trader.brokers.binance.signed_rest import LiveTransport
-from otonom_trader.brokers.guarded import Carried, GuardedBroker
+from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.brokers.outcomes import Carried, Outcomes
 from otonom_trader.daemon.entry import main
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.domain.intent import Entry, Intent
@@ -64,23 +65,23 @@ def timeout_is_failure() -> None:
 
 def intent_after_send() -> None:
     """What is about to be sent is written down together with its outcome."""
-    write, settle = GuardedBroker._write, GuardedBroker.settle
-    unwritten: dict[str, Entry] = {}
+    write, settle = GuardedBroker._write, Outcomes.settle
+    unwritten: dict[str, tuple[GuardedBroker, Entry]] = {}
 
     async def put_off(self: GuardedBroker, entry: Entry) -> None:
         if entry.intent is None:
             await write(self, entry)
         else:
-            unwritten[entry.intent.client_order_id] = entry
+            unwritten[entry.intent.client_order_id] = self, entry
 
-    async def write_and_settle(self: GuardedBroker, intent: Intent, *given: Any) -> Carried:
-        entry = unwritten.pop(intent.client_order_id, None)
-        if entry is not None:
-            await write(self, entry)
+    async def write_and_settle(self: Outcomes, intent: Intent, *given: Any) -> Carried:
+        put_off_before = unwritten.pop(intent.client_order_id, None)
+        if put_off_before is not None:
+            await write(*put_off_before)
         return await settle(self, intent, *given)
 
     put(GuardedBroker, "_write", put_off)
-    put(GuardedBroker, "settle", write_and_settle)
+    put(Outcomes, "settle", write_and_settle)
 
 
 def reservation_released_early() -> None:

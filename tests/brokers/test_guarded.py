@@ -644,7 +644,7 @@ async def test_an_unknown_order_stays_reserved_until_it_is_settled() -> None:
     result = await desk.broker.place_order(replace(BUY, qty=D("0.2")))
     assert result.state is OrderState.UNKNOWN
     assert desk.reserved() == D("0.2")
-    (order,) = desk.broker.open_orders
+    (order,) = desk.broker.outcomes.open_orders
     assert (order.row.outcome, order.row.terminal) == (Outcome.UNKNOWN, False)
 
     desk.venue.answer = None
@@ -653,10 +653,10 @@ async def test_an_unknown_order_stays_reserved_until_it_is_settled() -> None:
 
     # It turns out to have filled: what was reserved is held from the same moment.
     filled = partly_filled("0.2", "0.2", OrderStatus.FILLED)
-    await desk.broker.settle(order.intent, filled)
+    await desk.broker.outcomes.settle(order.intent, filled)
     assert desk.reserved() == 0
     assert desk.broker.exposure().holdings == {"BTC": D("0.2")}
-    assert desk.broker.open_orders == ()
+    assert desk.broker.outcomes.open_orders == ()
     third = await desk.broker.place_order(BUY)
     assert third.message == "RISK REJECTED: Position size 15.0% exceeds max 10.0%"
 
@@ -665,12 +665,12 @@ async def test_an_order_that_never_was_there_is_released() -> None:
     desk = open_desk()
     desk.venue.answer = unknown()
     await desk.broker.place_order(replace(BUY, qty=D("0.2")))
-    (order,) = desk.broker.open_orders
+    (order,) = desk.broker.outcomes.open_orders
     absent = OrderResult(OrderState.NOT_SENT, code="absent", message="never there")
-    carried = await desk.broker.settle(order.intent, absent)
+    carried = await desk.broker.outcomes.settle(order.intent, absent)
     assert carried.execution.outcome is Outcome.ABSENT
     assert desk.reserved() == 0
-    assert desk.broker.open_orders == ()
+    assert desk.broker.outcomes.open_orders == ()
     desk.venue.answer = None
     assert (await desk.broker.place_order(BUY)).ok
 
@@ -681,7 +681,7 @@ async def test_an_unanswered_validation_in_shadow_reserves_nothing() -> None:
     carried = await desk.broker.carry_out(await plan_of(desk, "0.1"))
     assert (carried.execution.outcome, carried.execution.terminal) == (Outcome.UNKNOWN, True)
     assert desk.reserved() == 0
-    assert desk.broker.open_orders == ()
+    assert desk.broker.outcomes.open_orders == ()
 
 
 async def test_of_a_partly_filled_order_the_rest_stays_reserved() -> None:
@@ -690,12 +690,12 @@ async def test_of_a_partly_filled_order_the_rest_stays_reserved() -> None:
     await desk.broker.place_order(limit_order(50000))
     assert desk.reserved() == D("0.06")
     assert desk.broker.exposure().holdings == {"BTC": D("0.04")}
-    (order,) = desk.broker.open_orders
+    (order,) = desk.broker.outcomes.open_orders
     assert order.row.outcome is Outcome.RESTING
 
     # The same fill told again moves nothing; the remainder's cancellation releases it.
     again = partly_filled("0.04", "0.1", OrderStatus.CANCELED)
-    carried = await desk.broker.settle(order.intent, again)
+    carried = await desk.broker.outcomes.settle(order.intent, again)
     assert carried.execution.outcome is Outcome.PARTLY_FILLED
     assert desk.reserved() == 0
     assert desk.broker.exposure().holdings == {"BTC": D("0.04")}
@@ -706,7 +706,7 @@ async def test_a_resting_order_is_reserved_whole() -> None:
     result = await desk.broker.place_order(limit_order(49000))
     assert result.status is OrderStatus.NEW
     assert desk.reserved() == D("0.1")
-    assert len(desk.broker.open_orders) == 1
+    assert len(desk.broker.outcomes.open_orders) == 1
 
 
 async def test_an_immediate_order_that_filled_in_part_reserves_nothing() -> None:
@@ -732,7 +732,7 @@ async def test_an_order_of_an_earlier_run_counts_until_it_is_settled() -> None:
     earlier = await unsettled_order()
     desk = open_desk()
     desk.broker.account.trade(await desk.venue.get_instrument("BTCUSDT"))
-    carried = await desk.broker.take_up(earlier)
+    carried = await desk.broker.outcomes.take_up(earlier)
     assert carried is not None
     assert carried.result.state is OrderState.UNKNOWN
     assert carried.result.message.startswith("OUTCOME UNKNOWN, do not resend:")
@@ -742,9 +742,9 @@ async def test_an_order_of_an_earlier_run_counts_until_it_is_settled() -> None:
     # One whose outcome is on record already is taken up with that, and counts for what is left.
     resumed = open_desk()
     known = replace(earlier, execution=carried.execution, filled_qty=D("0.05"))
-    assert await resumed.broker.take_up(known) is None
+    assert await resumed.broker.outcomes.take_up(known) is None
     assert resumed.reserved() == D("0.15")
-    assert resumed.broker.open_orders[0].row == carried.execution
+    assert resumed.broker.outcomes.open_orders[0].row == carried.execution
     assert resumed.log.calls == []
 
 
@@ -803,14 +803,14 @@ async def test_the_first_fill_and_the_end_of_a_resting_order_are_told_when_they_
     desk = open_desk()
     desk.clock.advance(10)
     await desk.broker.place_order(limit_order(49000))
-    (order,) = desk.broker.open_orders
+    (order,) = desk.broker.outcomes.open_orders
     assert not {Stage.FIRST_FILL, Stage.DONE} & set(order.row.stages_ns)
     desk.clock.advance(1)
     part = partly_filled("0.04", "0.1", OrderStatus.PARTIALLY_FILLED)
-    await desk.broker.settle(order.intent, part)
+    await desk.broker.outcomes.settle(order.intent, part)
     desk.clock.advance(1)
     whole = partly_filled("0.1", "0.1", OrderStatus.FILLED)
-    row = (await desk.broker.settle(order.intent, whole)).execution
+    row = (await desk.broker.outcomes.settle(order.intent, whole)).execution
     assert row.stages_ns[Stage.FIRST_FILL] == 1_001_000_000
     assert row.stages_ns[Stage.DONE] == 2_001_000_000
 
@@ -991,7 +991,7 @@ def test_orders_cannot_pass_together_what_they_cannot_pass_one_after_another(
                 within_limits()
         within_limits()
         assert desk.broker.exposure().pending_buys == {}
-        assert desk.broker.open_orders == ()
+        assert desk.broker.outcomes.open_orders == ()
 
     asyncio.run(run())
 
@@ -1098,3 +1098,23 @@ async def test_in_shadow_the_journal_holds_what_was_judged_sent_and_expected(
     assert shadow.amount("BTC") == D("0.1")
     assert again.state is OrderState.NOT_SENT  # an id is executed once
     assert len(venue.sent) == 1
+
+
+async def test_an_order_whose_sender_is_cancelled_stays_in_sight_as_unknown() -> None:
+    desk = open_desk()
+    sent = asyncio.Event()
+
+    async def never_answers(req: OrderRequest) -> OrderResult:
+        sent.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    desk.venue.place_order = never_answers  # type: ignore[method-assign]
+    sender = asyncio.ensure_future(desk.broker.place_order(BUY))  # noqa: TID251  cancelled below
+    await sent.wait()
+    sender.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sender
+    (order,) = desk.broker.outcomes.open_orders
+    assert order.row.outcome is Outcome.UNKNOWN
+    assert desk.reserved() == D("0.1")

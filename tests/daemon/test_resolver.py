@@ -150,7 +150,7 @@ async def test_a_resting_order_is_followed_until_it_ends(
     await venue.cancel_order(row.client_order_id or "")
     await resolver.follow_working()
     assert await outcome(journal, buy) is Outcome.CANCELLED
-    assert broker.open_orders == ()
+    assert broker.outcomes.open_orders == ()
 
 
 async def test_what_is_left_of_a_limit_decision_is_cancelled_when_it_expires(

@@ -1,0 +1,158 @@
+"""What becomes of orders after they left: booked, and kept in sight until their end is known."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from otonom_trader.brokers.account_book import AccountBook
+from otonom_trader.brokers.paper import SimulatedAccount, charge
+from otonom_trader.brokers.plan import unsent
+from otonom_trader.domain.compare import compare, is_terminal, outcome_of
+from otonom_trader.domain.execution import Stage, TradeExecutionLog
+from otonom_trader.domain.intent import Intent, LedgerChange, OpenIntent
+from otonom_trader.domain.mode import Mode
+from otonom_trader.domain.order import OrderResult, OrderState
+from otonom_trader.domain.ports import Clock, IntentLog
+
+UNKNOWN_MESSAGE = "OUTCOME UNKNOWN, do not resend:"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order whose end is not known yet.
+
+    `since_ns` is when its row last changed, `started_ns` when its decision was taken up, both
+    monotonic; the latter is None for an order of an earlier run.
+    """
+
+    intent: Intent
+    row: TradeExecutionLog
+    since_ns: int
+    started_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of a plan: the broker's answer and the execution row."""
+
+    result: OrderResult
+    execution: TradeExecutionLog
+
+
+class Outcomes:
+    """Books the outcomes of recorded orders on an account, in the journal first.
+
+    Without `intents` there is no journal. Outcomes are in each other's way only on shadow's account
+    and on rows of the same order: with a lock of their own they are made durable together with the
+    records of other decisions.
+    """
+
+    def __init__(
+        self,
+        account: AccountBook,
+        shadow: SimulatedAccount | None,
+        intents: IntentLog | None,
+        mode: Mode,
+        clock: Clock,
+    ) -> None:
+        self._account = account
+        self._shadow = shadow
+        self._intents = intents
+        self._mode = mode
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._open: dict[str, OpenOrder] = {}
+
+    @property
+    def open_orders(self) -> tuple[OpenOrder, ...]:
+        """Orders that were answered, or not answered, and whose end is not known yet."""
+        return tuple(self._open.values())
+
+    async def settle(
+        self,
+        intent: Intent,
+        result: OrderResult,
+        stages_ns: Mapping[str, int] | None = None,
+        started_ns: int | None = None,
+    ) -> Carried:
+        """Book what is known of an order: at its acknowledgement, and as more is learnt.
+
+        `started_ns` (monotonic) is when its decision was taken up, where this run knows it.
+        """
+        async with self._lock:
+            change = None
+            if self._shadow is not None:
+                result, change = charge(self._shadow, intent, result)
+            known = self._open.get(intent.client_order_id)
+            before = known.row if known else None
+            started_ns = started_ns or (known.started_ns if known else None)
+            stages = dict(stages_ns or {})
+            if started_ns is not None:
+                stages |= self._milestones(result, before, started_ns)
+            now = self._clock.now()
+            row = compare(intent, result, self._mode, now, stages_ns=stages, before=before)
+            if self._intents is not None:
+                await self._intents.settle(intent, result, row, change)
+            self._book(intent, result, row, change, started_ns)
+        return Carried(result, row)
+
+    def _milestones(
+        self, result: OrderResult, before: TradeExecutionLog | None, started_ns: int
+    ) -> dict[str, int]:
+        """Return the stages that end with `result`: the first fill, and the whole way."""
+        elapsed_ns = self._clock.monotonic_ns() - started_ns
+        stages: dict[str, int] = {}
+        if result.filled_qty and (before is None or Stage.FIRST_FILL not in before.stages_ns):
+            stages[Stage.FIRST_FILL] = elapsed_ns
+        if is_terminal(outcome_of(result), self._mode):
+            stages[Stage.DONE] = elapsed_ns
+        return stages
+
+    async def take_up(self, earlier: OpenIntent) -> Carried | None:
+        """Take up an order of an earlier run that is not settled: it counts at its worst again.
+
+        One whose process died before its outcome was written becomes UNKNOWN; answers with its row
+        where one was made for it.
+        """
+        intent, row = earlier.intent, earlier.execution
+        left = intent.order.qty - earlier.filled_qty
+        reservation = replace(intent.reservation, qty=left)
+        self._account.reserve(intent.client_order_id, reservation)
+        if row is not None:
+            now_ns = self._clock.monotonic_ns()
+            self._open[intent.client_order_id] = OpenOrder(intent, row, now_ns)
+            return None
+        text = f"{UNKNOWN_MESSAGE} the process ended before the answer came"
+        unknown = unsent(intent.order, text, "process_ended", OrderState.UNKNOWN)
+        return await self.settle(intent, replace(unknown, signed_at_ms=earlier.signed_at_ms))
+
+    def lose_sight(self, intent: Intent) -> None:
+        """Keep an order in sight whose sender was cancelled before the answer came."""
+        text = f"{UNKNOWN_MESSAGE} the sender was cancelled before the answer came"
+        unknown = unsent(intent.order, text, "sender_cancelled", OrderState.UNKNOWN)
+        row = compare(intent, unknown, self._mode, self._clock.now())
+        if not row.terminal:
+            now_ns = self._clock.monotonic_ns()
+            self._open[intent.client_order_id] = OpenOrder(intent, row, now_ns)
+
+    def _book(
+        self,
+        intent: Intent,
+        result: OrderResult,
+        row: TradeExecutionLog,
+        change: LedgerChange | None,
+        started_ns: int | None,
+    ) -> None:
+        """Bring memory up to what the journal now says."""
+        id_ = intent.client_order_id
+        if change is not None and self._shadow is not None:
+            self._shadow.book(change)
+        elif self._shadow is None:
+            self._account.book_fills(intent.symbol, intent.order.side, result.fills)
+        if row.terminal:
+            self._account.release(id_)
+            self._open.pop(id_, None)
+            return
+        left = intent.order.qty - result.filled_qty
+        self._account.reserve(id_, replace(intent.reservation, qty=left))
+        self._open[id_] = OpenOrder(intent, row, self._clock.monotonic_ns(), started_ns)
