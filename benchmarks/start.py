@@ -18,7 +18,6 @@ _TARGET_SECONDS = 1.0
 _KEYS = {
     "decisions": {"seq": "seq + :step * k", "id": "id || '-' || k"},
     "snapshots": {"decision": "decision + :step * k"},
-    "verdicts": {"decision": "decision + :step * k"},
     "orders": {
         "seq": "seq + :step * k",
         "client_order_id": "client_order_id || '-' || k",

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.intent import Claim, Entry, Intent, SourcePosition
@@ -56,13 +58,6 @@ def record(
     _belongs_together(entry)
     decision = _claim(connection, entry.claim, configuration, now)
     _snapshot(connection, decision, entry)
-    connection.executemany(
-        "INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (decision, n, v.code, int(v.allowed), storable(v.message), v.limit, v.value)
-            for n, v in enumerate(entry.verdicts)
-        ],
-    )
     _meet_symbol(connection, remembered.symbols, entry, now)
     if entry.claim.position is not None:
         write_position(connection, entry.claim.position, now)
@@ -132,10 +127,10 @@ def _claim(
 
 def _snapshot(connection: sqlite3.Connection, decision: int, entry: Entry) -> None:
     market, equity = entry.market, entry.equity
-    if market is None and equity is None:
+    if market is None and equity is None and not entry.verdicts:
         return
     connection.execute(
-        "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             decision,
             *(
@@ -150,6 +145,7 @@ def _snapshot(connection: sqlite3.Connection, decision: int, entry: Entry) -> No
             ),
             # An equity that could not be told is no number, and is kept as none.
             None if equity is None or equity.is_nan() else digits(equity),
+            msgspec.json.encode(entry.verdicts).decode(),
         ),
     )
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
 from otonom_trader.domain.amount import ZERO, plain
 from otonom_trader.domain.decision import DecisionKey
 from otonom_trader.domain.execution import TradeExecutionLog
@@ -21,6 +23,9 @@ _EXECUTION = (
     " FROM executions e JOIN decisions d ON d.seq = e.decision"
 )
 _NEWEST_ROWS = 1000  # a clock set back leaves rows that are newer than the last: look past it
+
+
+_verdicts = msgspec.json.Decoder(tuple[Verdict, ...])
 
 
 def seen(connection: sqlite3.Connection, keys: Iterable[DecisionKey]) -> dict[DecisionKey, str]:
@@ -99,12 +104,12 @@ def execution_history(connection: sqlite3.Connection, key: DecisionKey) -> list[
 
 def verdicts(connection: sqlite3.Connection, key: DecisionKey) -> tuple[Verdict, ...]:
     """What each guardrail said of a decision, in the order in which they were asked."""
-    rows = connection.execute(
-        "SELECT code, allowed, message, threshold, v.value FROM verdicts v"
-        " JOIN decisions d ON d.seq = v.decision WHERE d.source = ? AND d.id = ? ORDER BY n",
+    row = connection.execute(
+        "SELECT s.verdicts FROM snapshots s JOIN decisions d ON d.seq = s.decision"
+        " WHERE d.source = ? AND d.id = ?",
         key,
-    )
-    return tuple(Verdict(code, bool(allowed), *rest) for code, allowed, *rest in rows)
+    ).fetchone()
+    return _verdicts.decode(row[0]) if row else ()
 
 
 def traded_symbols(connection: sqlite3.Connection) -> frozenset[Symbol]:

@@ -45,26 +45,24 @@ CREATE TABLE symbols (
     first_met_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What a decision was judged on: the top of the book as JSON [[price, qty], ...], and equity.
+-- What a decision was judged on, and how: the top of the book as JSON [[price, qty], ...], equity,
+-- and the verdicts as a JSON array, which the view below shows one row each.
 CREATE TABLE snapshots (
     decision INTEGER PRIMARY KEY REFERENCES decisions (seq),
     symbol TEXT,
     taken_at TEXT,
     bids TEXT,
     asks TEXT,
-    equity TEXT
+    equity TEXT,
+    verdicts TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE verdicts (
-    decision INTEGER NOT NULL REFERENCES decisions (seq),
-    n INTEGER NOT NULL,
-    code TEXT NOT NULL,
-    allowed INTEGER NOT NULL,
-    message TEXT NOT NULL,
-    threshold TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (decision, n)
-) STRICT, WITHOUT ROWID;
+CREATE VIEW verdicts (decision, n, code, allowed, message, threshold, value) AS
+SELECT s.decision, v.key,
+    json_extract(v.value, '$.code'), json_extract(v.value, '$.allowed'),
+    json_extract(v.value, '$.message'), json_extract(v.value, '$.limit'),
+    json_extract(v.value, '$.value')
+FROM snapshots s, json_each(s.verdicts) v;
 
 -- Intents and what became of them. The reservation counts until the phase is SETTLED.
 CREATE TABLE orders (
