@@ -3,7 +3,6 @@
 Source: the guide, "Broker Configuration"; contract.md, "Configuration".
 """
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -13,6 +12,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from otonom_trader.brokers.binance.hosts import (
+    PRODUCTION_URL,
+    TESTNET_URL,
+    is_loopback,
+    is_testnet,
+)
 from otonom_trader.brokers.config_fields import described
 from otonom_trader.brokers.config_layers import Loaded, Setting, load
 from otonom_trader.brokers.config_schema import BROKER_TYPES, UNBUILT_BROKER_TYPES, BrokerFile
@@ -36,10 +41,6 @@ DAEMON_KEYS: Final = frozenset(
 )  # fmt: skip
 """First keys of ``daemon.yaml``: environment variables of theirs are judged where it is read."""
 
-TESTNET_URL: Final = "https://testnet.binance.vision"
-PRODUCTION_URL: Final = "https://api.binance.com"
-_TESTNET_HOSTS: Final = ("testnet.binance.vision", "api1.testnet.binance.vision",
-                         "demo-api.binance.com")  # fmt: skip
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:]+\])(?::(?P<port>\d{1,5}))?/?",
     re.ASCII | re.IGNORECASE,
@@ -147,17 +148,6 @@ def require_live_permitted(config: BrokerConfig) -> None:
     )
 
 
-def is_testnet_host(host: str) -> bool:
-    """Return whether `host` is of a testnet; every host that is not known as one is production."""
-    folded = host.lower().strip("[]").removesuffix(".")
-    if folded in _TESTNET_HOSTS or folded == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(folded).is_loopback
-    except ValueError:
-        return False
-
-
 def _broker_type(loaded: Loaded[BrokerFile]) -> str:
     path = ("broker", "type")
     broker_type = loaded.schema.broker.type
@@ -197,13 +187,13 @@ def _base_url(loaded: Loaded[BrokerFile]) -> tuple[str, str]:
     if match is None or int(match["port"] or 1) not in range(1, 65_536):
         raise loaded.refusal(path, f"must be a scheme and a host, such as {TESTNET_URL}")
     host = match["host"].lower()
-    testnet = is_testnet_host(host)
+    testnet = is_testnet(host)
     if testnet != section.use_testnet:
         kind = "testnet" if testnet else "production"
         raise loaded.refusal(
             path, f"names {host}, a {kind} host, but use_testnet is {wanted}; change one of them"
         )
-    if match["scheme"].lower() != "https" and not _is_loopback(host):
+    if match["scheme"].lower() != "https" and not is_loopback(host):
         raise loaded.refusal(path, f"must begin with https://, since {host} is another machine")
     return section.base_url.lower().removesuffix("/"), loaded.origin(path)
 
@@ -224,10 +214,6 @@ def _key(
 def _guardrails(file: BrokerFile) -> RiskGuardrails:
     names = [limit.name for limit in fields(RiskGuardrails)]
     return RiskGuardrails(**{name: getattr(file.risk_guardrails, name) for name in names})
-
-
-def _is_loopback(host: str) -> bool:
-    return is_testnet_host(host) and host not in _TESTNET_HOSTS
 
 
 def _settings(

@@ -17,9 +17,9 @@ _TESTNET_HOSTS: Final = frozenset(
 def is_loopback(host: str) -> bool:
     """Return whether `host` is this machine."""
     try:
-        return ip_address(host).is_loopback
+        return ip_address(_folded(host)).is_loopback
     except ValueError:
-        return host.lower() == "localhost"
+        return _folded(host) == "localhost"
 
 
 def is_testnet(host: str) -> bool:
@@ -27,7 +27,12 @@ def is_testnet(host: str) -> bool:
 
     Source: contract.md, "Configuration" (``use_testnet`` and ``base_url``).
     """
-    return host.lower() in _TESTNET_HOSTS or is_loopback(host)
+    return _folded(host) in _TESTNET_HOSTS or is_loopback(host)
+
+
+def _folded(host: str) -> str:
+    """One way to write a host: brackets of IPv6 and the root's dot left out."""
+    return host.lower().strip("[]").removesuffix(".")
 
 
 def parse_base_url(base_url: str) -> URL:

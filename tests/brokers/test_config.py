@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from otonom_trader.brokers.binance.hosts import is_testnet
 from otonom_trader.brokers.config import (
     BrokerConfig,
     get_broker_config,
-    is_testnet_host,
     require_live_permitted,
 )
 from otonom_trader.brokers.config_layers import load
@@ -208,7 +208,7 @@ def test_without_a_url_the_environment_decides(read: Read) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.1", "binance.vision", "", "127.0.0.1.x.com"])  # noqa: S104
 def test_a_host_that_is_not_known_as_testnet_is_production(host: str) -> None:
-    assert not is_testnet_host(host)
+    assert not is_testnet(host)
 
 
 def test_live_on_production_is_not_permitted(read: Read) -> None:
