@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from otonom_trader.brokers.config import TESTNET_URL, get_broker_config
+from otonom_trader.brokers.binance.hosts import TESTNET_URL
+from otonom_trader.brokers.config import get_broker_config
 from otonom_trader.daemon.config_commands import FILE_NAMES, config_app
 from otonom_trader.daemon.settings import load_settings
 
