@@ -5,10 +5,8 @@
 import asyncio
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -26,7 +24,7 @@ from otonom_trader.daemon.logs import Level, LogFormat, configure_logging
 from otonom_trader.daemon.operations import answer, kill_daemon
 from otonom_trader.daemon.settings import Settings, find_config_dir, find_state_dir, load_settings
 from otonom_trader.daemon.sources.append import append_decision
-from otonom_trader.domain.amount import exact
+from otonom_trader.daemon.testnet_commands import testnet_app
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.decision import Malformed, parse_decision
 from otonom_trader.domain.errors import ConfigurationError, TraderError
@@ -39,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(testnet_app, name="testnet")
 app.add_typer(config_app, name="config")
 
 USAGE = 64
@@ -202,48 +201,6 @@ def resume(
     typer.echo(f"resumed: {result['state']}")
 
 
-@app.command("testnet")
-def local_testnet(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
-    api_key: Annotated[str, typer.Option(help="The account's key.")] = "testApiKey",
-    api_secret: Annotated[str, typer.Option(help="Its secret.")] = "testSecret",  # noqa: S107
-    balance: Annotated[
-        list[str] | None, typer.Option(metavar="ASSET=AMOUNT", help="May be given again.")
-    ] = None,
-    market: Annotated[str, typer.Option(help="synthetic, or bars:FILE[@SYMBOL].")] = "synthetic",
-    speed: Annotated[str, typer.Option(help="Play a one-minute bar in 60/SPEED seconds.")] = "1",
-    warmup: Annotated[int, typer.Option(min=0, help="Bars of history before the start.")] = 0,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
-    limit: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=NUMBER", help="A rate limit; may be repeated.")
-    ] = None,
-) -> None:
-    """Run a local Binance Spot exchange on loopback, with play money, until stopped."""
-    from otonom_trader import testnet as venue  # noqa: PLC0415  only this command needs it
-
-    try:
-        chosen = venue.TestnetConfig(
-            port=port,
-            accounts=(
-                venue.AccountConfig(
-                    api_key=api_key,
-                    api_secret=api_secret,
-                    balances=venue.parse_balances(balance or ["USDT=100000", "BTC=0.5"]),
-                ),
-            ),
-            market=venue.MarketSpec.parse(market),
-            speed=exact(speed, "speed"),
-            warmup_bars=warmup,
-            seed=seed,
-            limits=venue.RateLimits.parse(limit or []),
-        )
-        _until_signalled(venue.serve(chosen, typer.echo))
-    except ValueError as wrong:
-        raise typer.BadParameter(str(wrong)) from None
-    except OSError as fault:
-        raise TraderError(f"the testnet cannot listen on port {port}: {fault.strerror}") from None
-
-
 def _trade(
     config: Path | None,
     state_dir: Path | None,
@@ -293,18 +250,6 @@ def _show(result: Any, *, as_json: bool, table: Callable[[Console, Any], None]) 
     else:
         # Off a terminal nothing is known of the width: lines are long rather than folded.
         table(Console(width=None if sys.stdout.isatty() else 160), result)
-
-
-def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
-    async def serve() -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        with suppress(asyncio.CancelledError):
-            await work
-
-    asyncio.run(serve())
 
 
 def _refuse(refusal: TraderError) -> int:

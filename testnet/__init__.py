@@ -9,6 +9,7 @@ from otonom_trader.testnet.clock import Clock, ManualClock, WallClock
 from otonom_trader.testnet.config import (
     AccountConfig,
     HistoryCaps,
+    KeyConfig,
     MarketSpec,
     RateLimits,
     TestnetConfig,
@@ -20,6 +21,7 @@ __all__ = [
     "AccountConfig",
     "Clock",
     "HistoryCaps",
+    "KeyConfig",
     "LocalTestnet",
     "ManualClock",
     "MarketSpec",

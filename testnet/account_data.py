@@ -2,7 +2,8 @@
 
 from typing import Any, Final, TypeVar
 
-from otonom_trader.testnet import errors, replies
+from otonom_trader.testnet import account_replies, errors, list_replies, replies
+from otonom_trader.testnet.amounts import format_amount
 from otonom_trader.testnet.call import Call, signed
 from otonom_trader.testnet.orders import Order
 from otonom_trader.testnet.parameters import Parameters
@@ -19,7 +20,7 @@ def query_order(call: Call) -> Any:
     client_id = call.parameters.text("origClientOrderId")
     order: Order | None = None
     if order_id is not None:
-        order = call.account.orders.get(order_id)
+        order = call.queried.orders.get(order_id)
         # The id is looked up first, then the client id must be that order's.
         if order is not None and client_id not in (
             None,
@@ -28,7 +29,7 @@ def query_order(call: Call) -> Any:
         ):
             raise errors.client_id_mismatch()
     elif client_id is not None:
-        order = call.account.find(rules.symbol, client_id)
+        order = call.queried.find(rules.symbol, client_id)
     else:
         raise errors.either("origClientOrderId", "orderId")
     if order is None or order.symbol != rules.symbol:
@@ -38,9 +39,9 @@ def query_order(call: Call) -> Any:
 
 def open_orders(call: Call) -> Any:
     if "symbol" in call.parameters:
-        orders = list(call.account.working_on(call.symbol().symbol).values())
+        orders = list(call.queried.working_on(call.symbol().symbol).values())
     else:
-        orders = call.account.working_orders()
+        orders = call.queried.working_orders()
     return [replies.listed(order, call.ticks) for order in orders]
 
 
@@ -51,7 +52,7 @@ def all_orders(call: Call) -> Any:
     limit = call.parameters.limit(default=500, largest=1000)
     found = [
         order
-        for order in call.account.orders.values()
+        for order in call.queried.orders.values()
         if order.symbol == rules.symbol
         and (first_id is None or order.order_id >= first_id)
         and _in_span(order.time_ms, start, end)
@@ -69,19 +70,19 @@ def own_trades(call: Call) -> Any:
     limit = parameters.limit(default=500, largest=1000)
     found = [
         fill
-        for fill in call.account.fills.values()
+        for fill in call.queried.fills.values()
         if fill.trade.symbol == rules.symbol
         and (order_id is None or fill.order.order_id == order_id)
         and (first_id is None or fill.trade.trade_id >= first_id)
         and _in_span(fill.trade.time_ms, start, end)
     ]
     found = _page(found, limit, oldest_first=first_id is not None or start is not None)
-    return [replies.own_trade(fill, call.ticks) for fill in found]
+    return [account_replies.own_trade(fill, call.ticks) for fill in found]
 
 
 def account(call: Call) -> Any:
     omit_zero = call.parameters.flag("omitZeroBalances", default=False)
-    return replies.account(call.account, call.ticks, omit_zero=omit_zero)
+    return account_replies.account(call.queried, call.ticks, omit_zero=omit_zero)
 
 
 def order_rate(call: Call) -> Any:
@@ -89,7 +90,60 @@ def order_rate(call: Call) -> Any:
 
 
 def commission(call: Call) -> Any:
-    return replies.commission(call.symbol().symbol, call.account)
+    return account_replies.commission(call.symbol().symbol, call.account)
+
+
+def prevented_matches(call: Call) -> Any:
+    """By its own id, or those of an order."""
+    rules, parameters = call.symbol(), call.parameters
+    match_id, order_id = parameters.integer("preventedMatchId"), parameters.integer("orderId")
+    first_id = parameters.integer("fromPreventedMatchId")
+    if (match_id is None) == (order_id is None) or (match_id is not None and first_id is not None):
+        raise errors.bad_combination()
+    limit = parameters.limit(default=500, largest=1000)
+    found = [
+        match
+        for match in call.queried.prevented.values()
+        if match.symbol == rules.symbol
+        and match_id in (None, match.match_id)
+        and order_id in (None, match.taker_order_id, match.maker_order_id)
+        and (first_id is None or match.match_id >= first_id)
+    ]
+    group = call.account.trade_group_id
+    return [list_replies.prevented_match(match, group, call.ticks) for match in found[:limit]]
+
+
+def amendments(call: Call) -> Any:
+    rules, parameters = call.symbol(), call.parameters
+    parameters.required("orderId")
+    order = call.queried.orders.get(parameters.integer("orderId") or 0)
+    first_id = parameters.integer("fromExecutionId")
+    limit = parameters.limit(default=500, largest=1000)
+    if order is None or order.symbol != rules.symbol:
+        raise errors.no_such_order()
+    found = [done for done in order.amendments if first_id is None or done.execution_id >= first_id]
+    return [list_replies.amendment(order, done, call.ticks) for done in found[:limit]]
+
+
+def allocations(call: Call) -> Any:
+    """Only orders routed by SOR have any, and none is routed here."""
+    call.symbol()
+    return []
+
+
+def own_filters(call: Call) -> Any:
+    """Every filter an order of this account in this symbol is held to."""
+    rules = call.symbol()
+    most_of = call.account.max_asset
+    return {
+        "exchangeFilters": list(call.exchange.exchange_filters),
+        "symbolFilters": list(rules.filters.values()),
+        "assetFilters": [
+            {"filterType": "MAX_ASSET", "asset": asset, "limit": format_amount(most_of[asset])}
+            for asset in (rules.base, rules.quote)
+            if asset in most_of
+        ],
+    }
 
 
 def key_restrictions(call: Call) -> Any:
@@ -98,7 +152,7 @@ def key_restrictions(call: Call) -> Any:
     return {
         "ipRestrict": key.ip_restricted,
         "createTime": key.created_ms * call.ticks,
-        "enableReading": True,
+        "enableReading": key.can_read,
         "enableWithdrawals": key.can_withdraw,
         "enableInternalTransfer": False,
         "enableMargin": False,
@@ -107,7 +161,7 @@ def key_restrictions(call: Call) -> Any:
         "enableVanillaOptions": False,
         "enableFixApiTrade": False,
         "enableFixReadOnly": False,
-        "enableSpotAndMarginTrading": True,
+        "enableSpotAndMarginTrading": key.can_trade,
         "enablePortfolioMarginTrading": False,
     }
 
@@ -139,6 +193,10 @@ def _own_trades_weight(parameters: Parameters) -> int:
     return 5 if "orderId" in parameters else 20
 
 
+def _prevented_weight(parameters: Parameters) -> int:
+    return 20 if "orderId" in parameters else 2
+
+
 ROUTES: Final = {
     ("GET", "/api/v3/order"): signed(query_order, 4, "symbol orderId origClientOrderId"),
     ("GET", "/api/v3/openOrders"): signed(open_orders, _open_orders_weight, "symbol"),
@@ -149,5 +207,17 @@ ROUTES: Final = {
     ("GET", "/api/v3/account"): signed(account, 20, "omitZeroBalances"),
     ("GET", "/api/v3/account/commission"): signed(commission, 20, "symbol"),
     ("GET", "/api/v3/rateLimit/order"): signed(order_rate, 40),
+    ("GET", "/api/v3/myPreventedMatches"): signed(
+        prevented_matches,
+        _prevented_weight,
+        "symbol preventedMatchId orderId fromPreventedMatchId limit",
+    ),
+    ("GET", "/api/v3/order/amendments"): signed(
+        amendments, 4, "symbol orderId fromExecutionId limit"
+    ),
+    ("GET", "/api/v3/myAllocations"): signed(
+        allocations, 20, "symbol startTime endTime fromAllocationId limit orderId"
+    ),
+    ("GET", "/api/v3/myFilters"): signed(own_filters, 40, "symbol"),
     ("GET", "/sapi/v1/account/apiRestrictions"): signed(key_restrictions, 1),
 }

@@ -1,10 +1,11 @@
 """Accounts: balances free and locked, working orders, and what is remembered of finished ones."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from otonom_trader.testnet.errors import rejected
-from otonom_trader.testnet.orders import Fill, Order
+from otonom_trader.testnet.orders import Fill, Order, OrderList, PreventedMatch
 
 
 @dataclass(slots=True)
@@ -29,6 +30,11 @@ class Account:
     taker_rate: int
     history_cap: int
     is_participant: bool = False
+    trade_group_id: int = -1
+    """Accounts of one group do not trade with each other; -1 is none."""
+    permissions: frozenset[str] = frozenset({"SPOT"})
+    max_asset: Mapping[str, int] = field(default_factory=dict)
+    """The most of an asset in one order (filter MAX_ASSET)."""
     update_ms: int = 0
     balances: dict[str, Balance] = field(default_factory=dict)
     working: dict[str, dict[int, Order]] = field(default_factory=dict)
@@ -37,6 +43,9 @@ class Account:
     orders: OrderedDict[int, Order] = field(default_factory=OrderedDict)
     latest_by_client_id: dict[tuple[str, str], Order] = field(default_factory=dict)
     fills: OrderedDict[tuple[str, int, bool], Fill] = field(default_factory=OrderedDict)
+    lists: OrderedDict[int, OrderList] = field(default_factory=OrderedDict)
+    open_lists_by_client_id: dict[str, OrderList] = field(default_factory=dict)
+    prevented: OrderedDict[tuple[str, int], PreventedMatch] = field(default_factory=OrderedDict)
 
     def balance(self, asset: str) -> Balance:
         balance = self.balances.get(asset)
@@ -76,6 +85,40 @@ class Account:
             # A cancel renamed it: it is found by either id from now on.
             self.latest_by_client_id[order.symbol, order.client_id] = order
 
+    def rename(self, order: Order, client_id: str) -> None:
+        """A working order goes by another client id from now on; the old one still finds it."""
+        self.working_by_client_id.pop(order.client_id, None)
+        order.client_id = order.original_client_id = client_id
+        self.working_by_client_id[client_id] = order
+        if not self.is_participant:
+            self.latest_by_client_id[order.symbol, client_id] = order
+
+    def add_list(self, order_list: OrderList) -> None:
+        self.lists[order_list.list_id] = order_list
+        self.open_lists_by_client_id[order_list.client_id] = order_list
+        if len(self.lists) > self.history_cap:
+            oldest = next((each for each in self.lists.values() if not each.is_open), None)
+            if oldest is not None:
+                del self.lists[oldest.list_id]
+
+    def finish_list(self, order_list: OrderList) -> None:
+        self.open_lists_by_client_id.pop(order_list.client_id, None)
+
+    def find_list(self, client_id: str) -> OrderList | None:
+        """The open list with this client id, else the newest that had it."""
+        found = self.open_lists_by_client_id.get(client_id)
+        if found is None:
+            same = (each for each in reversed(self.lists.values()) if each.client_id == client_id)
+            found = next(same, None)
+        return found
+
+    def record_prevention(self, match: PreventedMatch) -> None:
+        if self.is_participant:
+            return
+        self.prevented[match.symbol, match.match_id] = match
+        if len(self.prevented) > self.history_cap:
+            self.prevented.popitem(last=False)
+
     def record(self, fill: Fill) -> None:
         if self.is_participant:
             return
@@ -96,7 +139,8 @@ class Account:
         if oldest is None:
             return
         del self.orders[oldest.order_id]
-        for client_id in {oldest.client_id, oldest.original_client_id}:
+        former = {amendment.old_client_id for amendment in oldest.amendments}
+        for client_id in {oldest.client_id, oldest.original_client_id} | former:
             key = (oldest.symbol, client_id)
             if self.latest_by_client_id.get(key) is oldest:
                 del self.latest_by_client_id[key]

@@ -5,6 +5,7 @@ Whole numbers make matching exact and fast; text is parsed and printed here and 
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 DECIMALS: Final = 8
@@ -15,6 +16,8 @@ MAX_AMOUNT: Final = 2**63 - 1
 _PLAIN = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 
 
+# The texts of filters are read with every order.
+@lru_cache(maxsize=4096)
 def parse_amount(text: str) -> int:
     """Whole units of 10**-8 in a plain decimal text; more than 8 decimals is a ValueError."""
     match = _PLAIN.fullmatch(text)

@@ -34,11 +34,18 @@ class Call:
     """Output time units a millisecond: 1, or 1000 for microseconds."""
     key: Key | None = None
     record: RequestRecord | None = None
+    is_free: bool = True
+    """Whether success costs a trading request no weight."""
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def account(self) -> Account:
         return self.signed_key.account
+
+    @property
+    def queried(self) -> Account:
+        """The caller's account as queries see it, which may lag behind."""
+        return self.exchange.as_queried(self.account, self.now_ms)
 
     @property
     def signed_key(self) -> Key:

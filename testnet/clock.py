@@ -34,6 +34,26 @@ class WallClock:
         await asyncio.sleep(seconds)  # noqa: TID251
 
 
+class VenueClock:
+    """The clock the venue tells its clients: another one, and how far it is off on purpose.
+
+    Only ``time_ms`` is off; durations are the other clock's.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock: Final = clock
+        self.skew_ms = 0
+
+    def time_ms(self) -> int:
+        return self._clock.time_ms() + self.skew_ms
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+
+
 class ManualClock:
     """Time that moves only when told to, for runs that must repeat exactly."""
 

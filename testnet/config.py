@@ -12,32 +12,68 @@ HOST: Final = "127.0.0.1"
 DEFAULT_SYMBOL: Final = "BTCUSDT"
 
 
+_MARKETS: Final = "synthetic, empty, bars:FILE[@SYMBOL] or book:REST,STREAM[,loop]"
+
+
 @dataclass(frozen=True, slots=True)
 class MarketSpec:
     """``synthetic``: a seeded random walk in every symbol. ``bars``: one symbol plays the
-    one-minute bars of a file, the others are synthetic. ``empty``: only the accounts trade.
+    one-minute bars of a file. ``book``: the symbols of a recording replay it; ``path`` has its
+    snapshots, ``stream_path`` what came after, and ``is_looped`` begins anew at its end. The other
+    symbols are synthetic. ``empty``: only the accounts trade.
     """
 
     kind: str = "synthetic"
     path: Path | None = None
     symbol: str = DEFAULT_SYMBOL
+    stream_path: Path | None = None
+    is_looped: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """``synthetic``, ``empty`` or ``bars:FILE[@SYMBOL]``; anything else is a ValueError."""
+        """``synthetic``, ``empty``, ``bars:FILE[@SYMBOL]`` or ``book:REST,STREAM[,loop]``;
+        anything else is a ValueError.
+        """
         if text in ("synthetic", "empty"):
             return cls(kind=text)
         kind, _, rest = text.partition(":")
+        if kind == "book":
+            return cls._parse_book(text, rest.split(","))
         if kind != "bars":
-            raise ValueError(
-                f"unknown market {text!r}: expected synthetic, empty or bars:FILE[@SYMBOL]"
-            )
+            raise ValueError(f"unknown market {text!r}: expected {_MARKETS}")
         file, at, symbol = rest.rpartition("@")
         if not at:
             file, symbol = rest, DEFAULT_SYMBOL
         if not file or not symbol:
             raise ValueError(f"market {text!r} names no file: expected bars:FILE[@SYMBOL]")
         return cls(kind="bars", path=Path(file), symbol=symbol.upper())
+
+    @classmethod
+    def _parse_book(cls, text: str, parts: list[str]) -> Self:
+        is_looped = parts[2:] == ["loop"]
+        if len(parts) - is_looped != 2 or not all(parts):
+            raise ValueError(f"market {text!r} is not book:REST,STREAM[,loop] with two files")
+        rest, stream = Path(parts[0]), Path(parts[1])
+        return cls(kind="book", path=rest, stream_path=stream, is_looped=is_looped)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyConfig:
+    """An API key. One with a ``secret`` signs by HMAC, one with a ``public_key`` (PEM) by RSA or
+    Ed25519, whichever that key is.
+    """
+
+    api_key: str
+    secret: str = ""
+    public_key: str = ""
+    can_read: bool = True
+    can_trade: bool = True
+    can_withdraw: bool = False
+    ip_restricted: bool = True
+
+    def __post_init__(self) -> None:
+        if bool(self.secret) is bool(self.public_key):
+            raise ValueError(f"key {self.api_key!r} needs either a secret or a public key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +91,13 @@ class AccountConfig:
     """Empty takes ``account-`` and the uid."""
     fee_pct: Decimal = Decimal("0.1")
     """Percent of what a fill receives, maker and taker alike."""
+    keys: tuple[KeyConfig, ...] = ()
+    """Further keys of the same account."""
+    permissions: frozenset[str] = frozenset({"SPOT"})
+    trade_group_id: int = -1
+    """Accounts of one group do not trade with each other; -1 is none."""
+    max_asset: Mapping[str, Decimal] = field(default_factory=dict)
+    """The most of an asset in one order (filter MAX_ASSET)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +108,10 @@ class RateLimits:
     orders_per_10_seconds: int = 50
     orders_per_day: int = 160_000
     raw_requests_per_5_minutes: int = 300_000
+    refusals_before_ban: int = 10
+    """How many 429s an address gets in a minute before it is banned."""
+    connections_per_5_minutes: int = 300
+    """Attempts of one address, on the WebSocket API and on streams each."""
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> Self:
@@ -93,8 +140,8 @@ class HistoryCaps:
 
 @dataclass(frozen=True, slots=True)
 class TestnetConfig:
-    """A venue on loopback. ``port`` 0 takes a free one; ``speed`` X plays a bar in 60/X seconds;
-    ``warmup_bars`` are played as history before the start.
+    """A venue on loopback. ``port`` 0 takes a free one; ``speed`` X plays a bar in 60/X seconds and
+    a recorded second in 1/X; ``warmup_bars`` are played as history before the start.
     """
 
     port: int = 0
@@ -105,6 +152,14 @@ class TestnetConfig:
     seed: int = 0
     limits: RateLimits = RateLimits()
     history: HistoryCaps = HistoryCaps()
+    exchange_info: Path | None = None
+    """A saved reply of GET exchangeInfo: the symbols to list. None lists the built-in ones."""
+    query_lag_ms: int = 0
+    """How far what order and account queries show lags behind the engine."""
+    tls: bool = False
+    """Serve https and wss, with a certificate of the venue's own making."""
+    certificate: Path | None = None
+    """With ``tls``: where to write the certificate, for clients that are to trust it."""
     clock: Clock = field(default_factory=WallClock)
 
     # pytest would take the class for a test.
@@ -117,9 +172,14 @@ class TestnetConfig:
             raise ValueError(f"speed {self.speed} is not above 0 and at most 60000")
         if self.warmup_bars < 0:
             raise ValueError(f"warmup {self.warmup_bars} is negative")
+        if self.query_lag_ms < 0:
+            raise ValueError(f"query lag {self.query_lag_ms} ms is negative")
+        if self.certificate is not None and not self.tls:
+            raise ValueError("a certificate is written only with TLS")
         keys = [account.api_key for account in self.accounts]
+        keys += [key.api_key for account in self.accounts for key in account.keys]
         if len(set(keys)) != len(keys):
-            raise ValueError("two accounts have the same API key")
+            raise ValueError("two accounts or keys have the same API key")
 
 
 def parse_balances(texts: Iterable[str]) -> dict[str, Decimal]:

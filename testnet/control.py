@@ -1,59 +1,158 @@
-"""The control interface under /testnet: truth and faults. Loopback only, not part of Binance."""
+"""The control interface under /testnet. Loopback only, not part of Binance.
 
-from collections.abc import Mapping
+- ``GET /testnet/truth``: the engine's own account of everything.
+- ``POST``, ``GET``, ``DELETE /testnet/faults``: faults (``faults.py``).
+- ``POST /testnet/clock {"skew_ms": n}``: how far the venue's clock is off.
+- ``POST /testnet/keys/{key}``: ``revoked``, ``can_read``, ``can_trade``, ``can_withdraw``,
+  ``ip_restricted``, each true or false.
+- ``POST /testnet/symbols/{symbol}``: ``status``, ``filters`` (as exchangeInfo shows them).
+- ``POST``, ``DELETE /testnet/orders``, ``POST /testnet/transfers``: by hand (``by_hand.py``).
+"""
+
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from otonom_trader.testnet.exchange import Exchange
-from otonom_trader.testnet.faults import Faults, Reply
-from otonom_trader.testnet.truth import RequestLog, truth
+from otonom_trader.testnet.by_hand import ByHand
+from otonom_trader.testnet.dispatch import Venue
+from otonom_trader.testnet.errors import VenueError
+from otonom_trader.testnet.faults import USER_PATH, Door
+from otonom_trader.testnet.rest import Reply
+from otonom_trader.testnet.stream_names import parse
+from otonom_trader.testnet.truth import truth
+from otonom_trader.testnet.ws_api import OWN_METHODS
+from otonom_trader.testnet.ws_methods import METHODS
 
 _FAULTS: Final = "/testnet/faults"
+_KEYS: Final = "/testnet/keys/"
+_SYMBOLS: Final = "/testnet/symbols/"
+_KEY_FIELDS: Final = ("revoked", "can_read", "can_trade", "can_withdraw", "ip_restricted")
+_LARGEST_SKEW_MS: Final = 86_400_000
+
+
+class NotThere(Exception):
+    """What the path names does not exist; the text says what does."""
 
 
 class Control:
     """Never struck by a fault and counted by no limit."""
 
-    def __init__(self, exchange: Exchange, faults: Faults, requests: RequestLog) -> None:
-        self._exchange: Final = exchange
-        self._faults: Final = faults
-        self._requests: Final = requests
+    def __init__(self, venue: Venue) -> None:
+        self._venue: Final = venue
+        self._by_hand: Final = ByHand(venue)
+        self._exact: Final[dict[tuple[str, str], Callable[[str, bytes], Any]]] = {
+            ("GET", "/testnet/truth"): self._truth,
+            ("POST", _FAULTS): self._order_fault,
+            ("GET", _FAULTS): self._list_faults,
+            ("DELETE", _FAULTS): self._end_faults,
+            ("POST", "/testnet/clock"): self._set_clock,
+            ("POST", "/testnet/orders"): lambda _, body: self._by_hand.order("POST", body),
+            ("DELETE", "/testnet/orders"): lambda _, body: self._by_hand.order("DELETE", body),
+            ("POST", "/testnet/transfers"): lambda _, body: self._by_hand.transfer(body),
+        }
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> Reply:
-        if (method, path) == ("GET", "/testnet/truth"):
-            everyone = parse_qs(query).get("all", ["0"])[-1] == "1"
-            return _reply(truth(self._exchange, self._requests, everyone=everyone))
-        if (method, path) == ("POST", _FAULTS):
-            return self._order_fault(body)
-        if (method, path) == ("GET", _FAULTS):
-            return _reply([ordered.as_json() for ordered in self._faults.in_force()])
-        if (method, path) == ("DELETE", _FAULTS):
-            self._faults.end_all()
-            return _reply({})
-        if method == "DELETE" and path.startswith(f"{_FAULTS}/"):
-            return self._end_fault(path.removeprefix(f"{_FAULTS}/"))
-        return _refusal(
-            HTTPStatus.NOT_FOUND,
-            f"there is no {method} {path}; there are GET /testnet/truth, and GET, POST and "
-            "DELETE of /testnet/faults",
-        )
-
-    def _order_fault(self, body: bytes) -> Reply:
         try:
-            wanted: Mapping[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
-            return _reply({"id": self._faults.add(wanted)})
-        except msgspec.MsgspecError as error:
-            return _refusal(HTTPStatus.BAD_REQUEST, f"the body is not a JSON object: {error}")
+            exact = self._exact.get((method, path))
+            if exact is not None:
+                return _reply(exact(query, body))
+            if method == "DELETE" and path.startswith(f"{_FAULTS}/"):
+                return _reply(self._end_fault(path.removeprefix(f"{_FAULTS}/")))
+            if method == "POST" and path.startswith(_KEYS):
+                return _reply(self._change_key(unquote(path.removeprefix(_KEYS)), body))
+            if method == "POST" and path.startswith(_SYMBOLS):
+                return _reply(self._change_symbol(unquote(path.removeprefix(_SYMBOLS)), body))
+            listed = ", ".join(f"{verb} {where}" for verb, where in self._exact)
+            raise NotThere(
+                f"there is no {method} {path}; there are {listed}, DELETE {_FAULTS}/ID, "
+                f"POST {_KEYS}KEY and POST {_SYMBOLS}SYMBOL"
+            )
+        except NotThere as error:
+            return _refusal(HTTPStatus.NOT_FOUND, str(error))
         except ValueError as error:
             return _refusal(HTTPStatus.BAD_REQUEST, str(error))
+        except VenueError as error:
+            return _refusal(HTTPStatus.BAD_REQUEST, f"the venue refuses: {error}")
 
-    def _end_fault(self, fault_id: str) -> Reply:
-        if fault_id.isascii() and fault_id.isdigit() and self._faults.end(int(fault_id)):
-            return _reply({})
-        return _refusal(HTTPStatus.NOT_FOUND, f"there is no fault {fault_id} in force")
+    def _truth(self, query: str, _: bytes) -> Any:
+        everyone = parse_qs(query).get("all", ["0"])[-1] == "1"
+        return truth(self._venue.exchange, self._venue.requests, everyone=everyone)
+
+    def _order_fault(self, _: str, body: bytes) -> Any:
+        wanted = _decode(body)
+        path = wanted.get("path")
+        if isinstance(path, str) and path:
+            _check_path(path)
+        return {"id": self._venue.faults.add(wanted)}
+
+    def _list_faults(self, _query: str, _body: bytes) -> Any:
+        return [ordered.as_json() for ordered in self._venue.faults.in_force()]
+
+    def _end_faults(self, _query: str, _body: bytes) -> Any:
+        self._venue.faults.end_all()
+        return {}
+
+    def _end_fault(self, fault_id: str) -> Any:
+        known = fault_id.isascii() and fault_id.isdigit()
+        if not known or not self._venue.faults.end(int(fault_id)):
+            raise NotThere(f"there is no fault {fault_id} in force")
+        return {}
+
+    def _set_clock(self, _: str, body: bytes) -> Any:
+        wanted = _decode(body)
+        skew_ms = wanted.get("skew_ms")
+        if wanted.keys() != {"skew_ms"} or type(skew_ms) is not int:
+            raise ValueError('the body is {"skew_ms": n}, a whole number of milliseconds')
+        if abs(skew_ms) > _LARGEST_SKEW_MS:
+            raise ValueError(f"skew_ms {skew_ms} is more than a day")
+        self._venue.clock.skew_ms = skew_ms
+        return {"skew_ms": skew_ms, "serverTime": self._venue.clock.time_ms()}
+
+    def _change_key(self, api_key: str, body: bytes) -> Any:
+        key = self._venue.keys.get(api_key)
+        if key is None:
+            raise NotThere(f"there is no key {api_key!r}")
+        wanted = _decode(body)
+        for name, value in wanted.items():
+            if name not in _KEY_FIELDS or not isinstance(value, bool):
+                fields = ", ".join(_KEY_FIELDS)
+                raise ValueError(f"{name} is not one of {fields} with true or false")
+        for name, value in wanted.items():
+            setattr(key, name, value)
+        return {name: getattr(key, name) for name in _KEY_FIELDS}
+
+    def _change_symbol(self, symbol: str, body: bytes) -> Any:
+        if symbol not in self._venue.exchange.engine.rules:
+            raise NotThere(f"symbol {symbol!r} is not listed here")
+        wanted = _decode(body)
+        unknown = wanted.keys() - {"status", "filters"}
+        if unknown or not wanted:
+            raise ValueError("the fields are status and filters")
+        self._venue.exchange.change_symbol(
+            symbol, status=wanted.get("status"), filters=wanted.get("filters")
+        )
+        rules = self._venue.exchange.engine.rules[symbol]
+        return {"status": rules.status, "filters": list(rules.filters.values())}
+
+
+def _check_path(path: str) -> None:
+    """ValueError for a method or stream there is not, which no fault would ever strike."""
+    door = Door.of(path)
+    if door is Door.METHOD and path not in METHODS and path not in OWN_METHODS:
+        raise ValueError(f"path {path!r} is neither a REST path, a method, a stream nor user")
+    if door is Door.STREAM and path != USER_PATH and parse(path) is None:
+        raise ValueError(f"path {path!r}: there is no such stream, for example btcusdt@depth")
+
+
+def _decode(body: bytes) -> dict[str, Any]:
+    try:
+        wanted: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"the body is not a JSON object: {error}") from None
+    return wanted
 
 
 def _reply(content: Any) -> Reply:

@@ -5,278 +5,270 @@ account, and every balance was credited through ``credit``: so for each asset th
 accounts always equals what was credited.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
+from otonom_trader.testnet import contingency
 from otonom_trader.testnet.accounts import Account
-from otonom_trader.testnet.amounts import quote_of
-from otonom_trader.testnet.book import Book, BookSide, Level
+from otonom_trader.testnet.book import Book
 from otonom_trader.testnet.errors import VenueError, rejected
-from otonom_trader.testnet.exchange_info import SymbolRules
-from otonom_trader.testnet.liquidity import available, market_cost, qty_for_quote
-from otonom_trader.testnet.orders import (
-    BalanceChange,
+from otonom_trader.testnet.events import (
+    AccountPosition,
+    BalanceUpdate,
     Event,
-    Execution,
     ExecutionType,
-    ExpiryReason,
-    Fill,
+    RejectReason,
+)
+from otonom_trader.testnet.exchange_info import SymbolRules
+from otonom_trader.testnet.matching import Matching
+from otonom_trader.testnet.orders import (
+    STOPS,
+    Amendment,
+    Contingency,
+    ListStatusType,
     NewOrder,
+    NewOrderList,
     Order,
+    OrderList,
     OrderStatus,
     OrderType,
-    PreventedMatch,
-    SelfTradePrevention,
-    Side,
-    TimeInForce,
     Trade,
 )
-from otonom_trader.testnet.settlement import settle, unlock
+from otonom_trader.testnet.reports import Ids
+from otonom_trader.testnet.settlement import unlock
+
+REJECTIONS: Final = {
+    RejectReason.INSUFFICIENT_BALANCES: "Account has insufficient balance for requested action.",
+    RejectReason.WOULD_TRIGGER: "Order would trigger immediately.",
+    RejectReason.WOULD_MATCH: "Order would immediately match and take.",
+    RejectReason.BAD_LIST_PRICES: ("The relationship of the prices for the orders is not correct."),
+}
 
 
 class Engine:
-    """Books and accounts of all symbols, changed only by ``place`` and ``cancel``."""
+    """Books and accounts of all symbols, changed only by the commands here."""
 
     def __init__(self, symbols: Iterable[SymbolRules]) -> None:
-        self.rules: Final[Mapping[str, SymbolRules]] = {rules.symbol: rules for rules in symbols}
-        self.books: Final[Mapping[str, Book]] = {symbol: Book() for symbol in self.rules}
+        self.rules: Final[dict[str, SymbolRules]] = {rules.symbol: rules for rules in symbols}
+        self.books: Final = {
+            symbol: Book(rules.new_reference()) for symbol, rules in self.rules.items()
+        }
         self.accounts: Final[dict[str, Account]] = {}
         self.credited: Final[dict[str, int]] = {}
         self.fees: Final = self.open_account(Account("fees", 0, 0, 0, 0, is_participant=True))
-        self._last_order_id = 0
-        self._last_execution_id = 0
-        self._last_match_id = 0
+        self._ids: Final = Ids()
 
     def open_account(self, account: Account) -> Account:
         self.accounts[account.name] = account
         return account
 
-    def credit(self, account: Account, asset: str, amount: int) -> None:
-        """Bring an asset into the venue."""
-        account.balance(asset).free += amount
+    def credit(self, account: Account, asset: str, amount: int, now_ms: int = 0) -> list[Event]:
+        """Bring an asset into the venue, or take it out with a negative amount.
+
+        Raises VenueError (-2010) where less than that is free.
+        """
+        balance = account.balance(asset)
+        if balance.free + amount < 0:
+            raise rejected(REJECTIONS[RejectReason.INSUFFICIENT_BALANCES])
+        balance.free += amount
         self.credited[asset] = self.credited.get(asset, 0) + amount
+        account.update_ms = max(account.update_ms, now_ms)
+        return [
+            BalanceUpdate(account, asset, amount, now_ms),
+            AccountPosition(account, now_ms, ((asset, balance.free, balance.locked),)),
+        ]
+
+    def note_past(self, trade: Trade) -> None:
+        """A trade from before the venue opened: it sets the last price and nothing else."""
+        self.books[trade.symbol].note(trade)
 
     def place(self, account: Account, new: NewOrder, now_ms: int) -> tuple[Order, list[Event]]:
         """Take an order and match it.
 
-        A client id must be new among the account's working orders of all symbols.
+        A client id must be new among the account's open orders of all symbols.
         Raises VenueError (-2010, or -1013 for a quoteOrderQty below one lot) and changes nothing
         when the order is refused.
         """
-        book = self.books[new.symbol]
-        if new.client_id in account.working_by_client_id:
-            raise rejected("Duplicate order sent.")
-        if new.type is OrderType.LIMIT_MAKER and _crosses(book.opposite(new.side), new.price):
-            raise rejected("Order would immediately match and take.")
-        order = self._admit(account, new, book, now_ms)
-        events: list[Event] = [self._execution(order, ExecutionType.NEW, now_ms)]
-        if new.time_in_force is TimeInForce.FOK and available(book, order) < order.qty:
-            self._expire(order, ExpiryReason.UNFILLED_FOK, events, now_ms)
-        else:
-            self._match(order, book, events, now_ms)
-            if order.is_open:
-                self._rest_or_expire(order, book, events, now_ms)
-        book.update_id += 1
-        self._report_balances(order, events, now_ms)
-        return order, events
-
-    def cancel(self, order: Order, cancel_client_id: str, now_ms: int) -> list[Event]:
-        """Cancel a working order; it takes the cancel's client id, which frees its own."""
-        book = self.books[order.symbol]
-        book.side(order.side).remove(order)
-        book.update_id += 1
-        order.client_id = cancel_client_id
-        events: list[Event] = []
-        self._close(order, OrderStatus.CANCELED, now_ms)
-        events.append(self._execution(order, ExecutionType.CANCELED, now_ms))
-        self._report_balances(order, events, now_ms)
-        return events
-
-    def _admit(self, account: Account, new: NewOrder, book: Book, now_ms: int) -> Order:
-        self._last_order_id += 1
-        order = Order(
-            order_id=self._last_order_id,
-            account=account,
-            symbol=new.symbol,
-            side=new.side,
-            type=new.type,
-            time_in_force=new.time_in_force,
-            self_trade_prevention=new.self_trade_prevention,
-            price=new.price,
-            qty=new.qty,
-            quote_qty=new.quote_qty,
-            client_id=new.client_id,
-            original_client_id=new.client_id,
-            time_ms=now_ms,
-            update_ms=now_ms,
-            working_ms=now_ms,
-            strategy_id=new.strategy_id,
-            strategy_type=new.strategy_type,
-        )
-        rules = self.rules[new.symbol]
+        run = self._command(new.symbol, now_ms)
+        _check_client_ids(account, (new,))
+        _refuse(contingency.refusal(run.book, (new,)))
+        last_id = self._ids.order
+        order = run.create(account, new)
         try:
-            if new.quote_qty:
-                order.qty = qty_for_quote(book, order, rules.step)
-            if new.side is Side.SELL:
-                account.lock(rules.base, order.qty)
-                order.locked = order.qty
+            if new.type is OrderType.MARKET:
+                run.lock_market(order)
             else:
-                cost = market_cost(book, order) if not new.price else quote_of(new.price, new.qty)
-                account.lock(rules.quote, cost)
-                order.locked = cost
+                contingency.lock(account, run.rules, (order,), run.book.last_price)
         except VenueError:
-            self._last_order_id -= 1
+            self._ids.order = last_id
             raise
         account.add(order)
-        return order
+        run.announce(order)
+        if new.type not in STOPS:
+            run.work(order)
+        return order, run.finish()
 
-    def _match(self, taker: Order, book: Book, events: list[Event], now_ms: int) -> None:
-        side = book.opposite(taker.side)
-        while taker.is_open and taker.remaining > 0:
-            level = side.best()
-            if level is None or not side.accepts(level, taker.price):
-                return
-            maker = level.first()
-            if (
-                maker.account is taker.account
-                and taker.self_trade_prevention is not SelfTradePrevention.NONE
-            ):
-                self._prevent(taker, maker, side, level, events, now_ms)
-            else:
-                self._trade(taker, maker, book, level, events, now_ms)
-
-    def _trade(
-        self,
-        taker: Order,
-        maker: Order,
-        book: Book,
-        level: Level,
-        events: list[Event],
-        now_ms: int,
-    ) -> None:
-        rules = self.rules[taker.symbol]
-        qty = min(taker.remaining, maker.remaining)
-        price = maker.price
-        trade = Trade(
-            trade_id=book.next_trade_id(),
-            symbol=taker.symbol,
-            price=price,
-            qty=qty,
-            quote=quote_of(price, qty),
+    def place_list(
+        self, account: Account, new: NewOrderList, now_ms: int
+    ) -> tuple[OrderList, list[Event]]:
+        """Take an order list. Raises VenueError (-2010) and changes nothing when it is refused."""
+        run = self._command(new.symbol, now_ms)
+        _check_client_ids(account, new.orders)
+        if new.client_id in account.open_lists_by_client_id:
+            raise rejected("Duplicate order sent.")
+        placed_now = new.others if new.working is None else (new.working,)
+        _refuse(contingency.refusal(run.book, placed_now))
+        last_id = self._ids.order
+        orders = tuple(run.create(account, each) for each in new.orders)
+        others = orders if new.working is None else orders[1:]
+        try:
+            first = orders if new.working is None else orders[:1]
+            contingency.lock(account, run.rules, first, run.book.last_price)
+        except VenueError:
+            self._ids.order = last_id
+            raise
+        order_list = OrderList(
+            list_id=self._ids.next_list,
+            account=account,
+            symbol=new.symbol,
+            contingency=Contingency.OCO if new.working is None else Contingency.OTO,
+            client_id=new.client_id,
             time_ms=now_ms,
-            buyer_is_maker=maker.side is Side.BUY,
+            working=None if new.working is None else orders[0],
+            others=others,
         )
-        events.append(trade)
-        for order, is_maker in ((taker, False), (maker, True)):
-            fill = settle(order, trade, rules, self.fees, is_maker=is_maker)
-            order.update_ms = now_ms
-            if is_maker:
-                book.side(order.side).reduce(level, order, qty)
-            if order.remaining == 0:
-                self._close(order, OrderStatus.FILLED, now_ms)
-            else:
-                order.status = OrderStatus.PARTIALLY_FILLED
-            events.append(self._execution(order, ExecutionType.TRADE, now_ms, fill))
+        self._ids.next_list += 1
+        for order in orders:
+            order.order_list = order_list
+            if new.working is not None and order is not orders[0]:
+                order.status = OrderStatus.PENDING_NEW
+            account.add(order)
+        account.add_list(order_list)
+        contingency.start(run, order_list, orders)
+        return order_list, run.finish()
 
-    def _prevent(
-        self,
-        taker: Order,
-        maker: Order,
-        side: BookSide,
-        level: Level,
-        events: list[Event],
-        now_ms: int,
-    ) -> None:
-        """Self-trade prevention by the taker's mode (page "Self Trade Prevention FAQ")."""
-        mode = taker.self_trade_prevention
-        overlap = min(taker.remaining, maker.remaining)
-        taker_qty: int | None = taker.remaining
-        maker_qty: int | None = maker.remaining
-        if mode is SelfTradePrevention.DECREMENT:
-            taker_qty = maker_qty = overlap
-        elif mode is SelfTradePrevention.EXPIRE_MAKER:
-            taker_qty = None
-        elif mode is SelfTradePrevention.EXPIRE_TAKER:
-            maker_qty = None
-        self._last_match_id += 1
-        prevented = PreventedMatch(
-            self._last_match_id, maker.order_id, maker.price, taker_qty, maker_qty
-        )
-        if maker_qty:
-            maker.prevented += maker_qty
-            side.reduce(level, maker, maker_qty)
-            self._after_prevention(maker, prevented, events, now_ms)
-        if taker_qty:
-            taker.prevented += taker_qty
-        self._after_prevention(taker, prevented, events, now_ms, untouched=not taker_qty)
+    def cancel(self, order: Order, cancel_client_id: str, now_ms: int) -> list[Event]:
+        """Cancel an open order, and with it its list; each takes the cancel's client id, which
+        frees its own.
+        """
+        run = self._command(order.symbol, now_ms)
+        together = (order,) if order.order_list is None else order.order_list.orders
+        for each in together:
+            if each.is_open:
+                run.cancel(each, cancel_client_id)
+        return run.finish()
 
-    def _after_prevention(
+    def amend(
+        self, order: Order, qty: int, client_id: str, now_ms: int
+    ) -> tuple[Amendment, list[Event]]:
+        """Reduce the quantity of an open order, which keeps its place in the book.
+
+        Both legs of a pair are reduced. A quantity no larger than what is filled already leaves
+        nothing, and the order expires: which status that has is not documented. Raises
+        VenueError (-2038) and changes nothing when it is refused.
+        """
+        if qty == order.qty:
+            raise VenueError(-2038, "The requested action would change no state; rejecting")
+        if qty > order.qty:
+            raise VenueError(-2038, "Order amend (quantity increase) is not supported.")
+        account = order.account
+        taken = account.working_by_client_id.get(client_id)
+        if taken is not None and taken is not order:
+            raise VenueError(-2038, "Duplicate order sent.")
+        run = self._command(order.symbol, now_ms)
+        pair = order.order_list.sibling(order) if order.order_list is not None else None
+        together = (order,) if pair is None or not pair.is_open else (order, pair)
+        before, old_client_id = order.remaining, order.client_id
+        account.rename(order, client_id)
+        amendment: Amendment | None = None
+        for each in together:
+            old = each.qty
+            reduced = each.remaining
+            each.qty = max(qty, each.executed + each.prevented)
+            each.update_ms = now_ms
+            if each.is_resting:
+                run.book.side(each.side).shrink(each, reduced - each.remaining)
+            old_id = old_client_id if each is order else each.client_id
+            execution_id = run.reports.execution(
+                each, ExecutionType.REPLACED, replaced_client_id=old_id
+            )
+            done = Amendment(execution_id, old_id, each.client_id, old, each.qty, now_ms)
+            each.amendments.append(done)
+            amendment = amendment or done
+        if before:
+            contingency.relock(run.rules, together, before)
+        if order.order_list is not None and client_id != old_client_id:
+            run.reports.order_list(order.order_list, ListStatusType.UPDATED)
+        for each in together:
+            if each.is_open and not each.remaining:
+                run.expire(each, None)
+        if amendment is None:
+            raise AssertionError("an amendment has at least one order")
+        return amendment, run.finish()
+
+    def requote(
         self,
-        order: Order,
-        prevented: PreventedMatch,
-        events: list[Event],
+        account: Account,
+        symbol: str,
+        cuts: Iterable[tuple[Order, int]],
+        added: Iterable[NewOrder],
         now_ms: int,
         *,
-        untouched: bool = False,
-    ) -> None:
-        order.prevented_matches.append(prevented)
-        if untouched:
-            return
-        order.update_ms = now_ms
-        if order.remaining == 0:
-            self._close(order, OrderStatus.EXPIRED_IN_MATCH, now_ms)
-        else:
-            unlock(order, self.rules[order.symbol], order.remaining)
-        events.append(self._execution(order, ExecutionType.TRADE_PREVENTION, now_ms))
+        update_id: int = 0,
+    ) -> tuple[list[Order], list[Event]]:
+        """Take quantity off a participant's resting orders, then place others, as one change.
 
-    def _rest_or_expire(self, order: Order, book: Book, events: list[Event], now_ms: int) -> None:
-        if order.type is OrderType.MARKET:
-            self._expire(order, ExpiryReason.INSUFFICIENT_LIQUIDITY, events, now_ms)
-        elif order.time_in_force is TimeInForce.GTC:
-            book.side(order.side).add(order)
-        else:
-            self._expire(order, ExpiryReason.UNFILLED_IOC, events, now_ms)
+        What keeps quantity keeps its place in the book. ``lastUpdateId`` is at least
+        ``update_id`` after it. The account must be able to pay, and its client ids be new: neither
+        is refused half way.
+        """
+        run = self._command(symbol, now_ms)
+        for order, qty in cuts:
+            if qty == order.remaining:
+                run.cancel(order, order.client_id)
+                continue
+            order.qty -= qty
+            order.update_ms = now_ms
+            run.book.side(order.side).shrink(order, qty)
+            unlock(order, run.rules, order.remaining)
+            run.reports.execution(order, ExecutionType.REPLACED, replaced_client_id=order.client_id)
+        orders = []
+        for new in added:
+            order = run.create(account, new)
+            contingency.lock(account, run.rules, (order,), run.book.last_price)
+            account.add(order)
+            run.announce(order)
+            run.work(order)
+            orders.append(order)
+        before = run.book.update_id
+        events = run.finish()
+        changed = before + 1 if events else before
+        run.book.update_id = max(changed, update_id)
+        return orders, events
 
-    def _expire(self, order: Order, reason: ExpiryReason, events: list[Event], now_ms: int) -> None:
-        order.expiry_reason = reason
-        self._close(order, OrderStatus.EXPIRED, now_ms)
-        events.append(self._execution(order, ExecutionType.EXPIRED, now_ms))
+    def report_rejected(
+        self, account: Account, new: NewOrder, reason: RejectReason, now_ms: int
+    ) -> list[Event]:
+        """What the stream is told of a replacement that was refused after its cancel succeeded.
 
-    def _close(self, order: Order, status: OrderStatus, now_ms: int) -> None:
-        order.status = status
-        order.update_ms = now_ms
-        unlock(order, self.rules[order.symbol], 0)
-        order.account.finish(order)
+        Whether other refusals are told is not documented; here they are not.
+        """
+        run = self._command(new.symbol, now_ms)
+        order = run.create(account, new)
+        order.status = OrderStatus.REJECTED
+        run.reports.execution(order, ExecutionType.REJECTED, reject_reason=reason)
+        return run.reports.events
 
-    def _execution(
-        self, order: Order, kind: ExecutionType, now_ms: int, fill: Fill | None = None
-    ) -> Execution:
-        self._last_execution_id += 1
-        return Execution(
-            order,
-            kind,
-            self._last_execution_id,
-            now_ms,
-            order.status,
-            order.executed,
-            order.cumulative_quote,
-            fill,
-        )
-
-    def _report_balances(self, order: Order, events: list[Event], now_ms: int) -> None:
-        """After the executions: both assets of each account a command touched, once."""
-        rules = self.rules[order.symbol]
-        touched = {order.account.name: order.account}
-        for event in events:
-            if isinstance(event, Execution):
-                touched[event.order.account.name] = event.order.account
-        for account in touched.values():
-            account.update_ms = now_ms
-            for asset in (rules.base, rules.quote):
-                balance = account.balance(asset)
-                events.append(BalanceChange(account, asset, balance.free, balance.locked, now_ms))
+    def _command(self, symbol: str, now_ms: int) -> Matching:
+        return Matching(self.rules[symbol], self.books[symbol], self._ids, self.fees, now_ms)
 
 
-def _crosses(side: BookSide, price: int) -> bool:
-    best = side.best()
-    return best is not None and side.accepts(best, price)
+def _check_client_ids(account: Account, orders: tuple[NewOrder, ...]) -> None:
+    ids = {order.client_id for order in orders}
+    if len(ids) < len(orders) or not ids.isdisjoint(account.working_by_client_id):
+        raise rejected("Duplicate order sent.")
+
+
+def _refuse(reason: RejectReason) -> None:
+    if reason is not RejectReason.NONE:
+        raise rejected(REJECTIONS[reason])

@@ -1,17 +1,38 @@
 """The venue's refusals: code, text and HTTP status as documented (Error codes for Binance)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class VenueError(Exception):
-    """A refusal in the venue's own form, ``{"code": int, "msg": str}``, with its HTTP status."""
+    """A refusal in the venue's own form, ``{"code": int, "msg": str}``, with its HTTP status.
+
+    ``data`` is the third field of the few refusals that have one.
+    """
 
     def __init__(
-        self, code: int, msg: str, *, status: int = 400, retry_after_seconds: int | None = None
+        self,
+        code: int,
+        msg: str,
+        *,
+        status: int = 400,
+        retry_after_seconds: int | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{code} {msg}")
         self.code = code
         self.msg = msg
         self.status = status
         self.retry_after_seconds = retry_after_seconds
+        self.data = data
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As the client gets it."""
+        content: dict[str, Any] = {"code": self.code, "msg": self.msg}
+        if self.data is not None:
+            content["data"] = self.data
+        return content
 
 
 def mandatory(name: str) -> VenueError:
@@ -76,8 +97,8 @@ def too_many_hours(hours: int) -> VenueError:
     return VenueError(-1127, f"More than {hours} hours between startTime and endTime.")
 
 
-def not_served(method: str, path: str) -> VenueError:
+def not_served(operation: str) -> VenueError:
     return VenueError(
         -1020,
-        f"This operation is not supported. (The local testnet does not serve {method} {path}.)",
+        f"This operation is not supported. (The local testnet does not serve {operation}.)",
     )

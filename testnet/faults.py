@@ -1,203 +1,188 @@
-"""Faults on command: what is done to the next requests of a path, before and after they act.
+"""The faults there are, each one entry in ``FAULTS``.
 
-A fault has up to three parts: what happens instead of acting or before it, what happens to the
-reply afterwards, and a reply that replaces the real one. A new fault is one entry in ``FAULTS``.
+``strikes.py`` does what an entry says to requests, ``outlets.py`` to streams. The HTTP status of
+-1006, -1007 and -1008 is undocumented; here 500, 504 and 503.
 """
 
-import asyncio
-import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from random import Random
-from typing import Any, Final, Protocol
+from enum import Enum
+from typing import Final
 
-from otonom_trader.testnet.clock import Clock
+from otonom_trader.testnet.errors import VenueError
+
+USER_PATH: Final = "user"
+
+
+class Door(Enum):
+    """Where a fault strikes; the value is how a refusal calls it."""
+
+    REST = "a REST path such as /api/v3/order"
+    METHOD = "a WebSocket API method such as order.place"
+    STREAM = "a stream such as btcusdt@depth, or user"
+
+    @classmethod
+    def of(cls, path: str) -> "Door":
+        if path.startswith("/"):
+            return cls.REST
+        if path == USER_PATH or "@" in path or path.startswith("!"):
+            return cls.STREAM
+        return cls.METHOD
+
+
+class Moment(Enum):
+    """When a fault interferes with a request: before the engine acts, or afterwards."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Hitch(Enum):
+    """What happens to the connection of a request at that moment."""
+
+    CLOSE = "close"
+    HOLD = "hold"
+    DELAY = "delay"
+
+
+class Delivery(Enum):
+    """How a reply leaves: as it is, cut short, cut short and reset, or byte by byte."""
+
+    WHOLE = "whole"
+    TRUNCATED = "truncated"
+    RESET = "reset"
+    DRIP = "drip"
+
+
+class Trouble(Enum):
+    """What befalls an event, or the connection it is for."""
+
+    CLOSE = "close"
+    SILENCE = "silence"
+    SHUTDOWN = "shutdown"
+    TERMINATE = "terminate"
+    DUPLICATE = "duplicate"
+    REORDER = "reorder"
+    DELAY = "delay"
+    OMIT = "omit"
+
+
+CONNECTION_TROUBLES: Final = frozenset(
+    {Trouble.CLOSE, Trouble.SILENCE, Trouble.SHUTDOWN, Trouble.TERMINATE}
+)
+"""These strike whoever is connected, at once; the others strike single events."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What goes back to the client."""
+class Page:
+    """A reply that is not the API's own."""
 
     status: int
-    body: bytes
-    headers: Mapping[str, str]
-    content_type: str = "application/json;charset=UTF-8"
-
-
-class Connection(Protocol):
-    """The one thing a fault may do to the client's connection."""
-
-    def close(self) -> None:
-        """Close it without sending anything more."""
-        ...
-
-
-Step = Callable[[Connection], Awaitable[None]]
+    html: bytes = b""
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``before`` and ``after`` run around the request's execution; one that closes the connection
-    ends the exchange. ``reply`` replaces the real one. ``executes`` is the default of the field
-    ``executed``; ``fixed`` says that it cannot be chosen.
+    """What one name means. ``executes`` is the default of the field ``executed``; ``fixed`` says
+    that it cannot be chosen. ``ms`` is the default of that field, 0 where one must be given and
+    None where it means nothing; likewise ``retry_after_s``.
     """
 
-    before: Step | None = None
-    after: Step | None = None
-    reply: Reply | None = None
+    doors: frozenset[Door] = frozenset({Door.REST, Door.METHOD})
     executes: bool = True
     fixed: bool = True
+    hitch: tuple[Moment, Hitch] | None = None
+    refusal: Callable[[int, int], VenueError] | None = None
+    """From the seconds until a retry and the time of day, in epoch milliseconds."""
+    page: Page | None = None
+    is_wrong: bool = False
+    delivery: Delivery = Delivery.WHOLE
+    trouble: Trouble | None = None
+    ms: int | None = None
+    retry_after_s: int | None = None
 
 
-async def _close(connection: Connection) -> None:
-    connection.close()
+def _unexpected(_seconds: int, _now_ms: int) -> VenueError:
+    return VenueError(
+        -1006,
+        "An unexpected response was received from the message bus. Execution status unknown.",
+        status=500,
+    )
 
 
-async def _hold(_: Connection) -> None:
-    """Until the client gives up or the venue closes; either cancels this."""
-    await asyncio.get_running_loop().create_future()
+def _timed_out(_seconds: int, _now_ms: int) -> VenueError:
+    return VenueError(
+        -1007,
+        "Timeout waiting for response from backend server. Send status unknown; execution status "
+        "unknown.",
+        status=504,
+    )
 
+
+def _overloaded(_seconds: int, _now_ms: int) -> VenueError:
+    return VenueError(
+        -1008,
+        "Server is currently overloaded with other requests. Please try again in a few minutes.",
+        status=503,
+    )
+
+
+def _limited(seconds: int, _now_ms: int) -> VenueError:
+    return VenueError(
+        -1003,
+        "Too much request weight used; current limit is 6000 request weight per 1 MINUTE. Please "
+        "use WebSocket Streams for live updates to avoid polling the API.",
+        status=429,
+        retry_after_seconds=seconds,
+    )
+
+
+def _banned(seconds: int, now_ms: int) -> VenueError:
+    return VenueError(
+        -1003,
+        f"Way too much request weight used; IP banned until {now_ms + seconds * 1000}. Please use "
+        "WebSocket Streams for live updates to avoid bans.",
+        status=418,
+        retry_after_seconds=seconds,
+    )
+
+
+def _html(status: int, title: str) -> Page:
+    return Page(status, f"<html><body><h1>{status} {title}</h1></body></html>".encode())
+
+
+_REST: Final = frozenset({Door.REST})
+_STREAM: Final = frozenset({Door.STREAM})
 
 FAULTS: Final[Mapping[str, Fault]] = {
-    "drop_before": Fault(before=_close, executes=False),
-    "drop_after": Fault(after=_close),
-    "no_answer_before": Fault(before=_hold, executes=False),
-    "no_answer_after": Fault(after=_hold),
-    "http_503": Fault(
-        reply=Reply(
-            503,
-            b"<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>",
-            {},
-            "text/html",
-        ),
-        fixed=False,
+    "drop_before": Fault(hitch=(Moment.BEFORE, Hitch.CLOSE), executes=False),
+    "drop_after": Fault(hitch=(Moment.AFTER, Hitch.CLOSE)),
+    "no_answer_before": Fault(hitch=(Moment.BEFORE, Hitch.HOLD), executes=False),
+    "no_answer_after": Fault(hitch=(Moment.AFTER, Hitch.HOLD)),
+    "delay_before": Fault(hitch=(Moment.BEFORE, Hitch.DELAY), ms=0),
+    "delay_after": Fault(hitch=(Moment.AFTER, Hitch.DELAY), ms=0),
+    "reset_mid_reply": Fault(doors=_REST, delivery=Delivery.RESET),
+    "truncate_json": Fault(delivery=Delivery.TRUNCATED),
+    "slow_drip": Fault(doors=_REST, delivery=Delivery.DRIP, ms=50),
+    "html_403": Fault(doors=_REST, page=_html(403, "Forbidden"), fixed=False),
+    "html_502": Fault(doors=_REST, page=_html(502, "Bad Gateway"), fixed=False),
+    "http_503": Fault(doors=_REST, page=_html(503, "Service Temporarily Unavailable"), fixed=False),
+    "redirect": Fault(
+        doors=_REST, page=Page(307, location="/redirected"), executes=False, fixed=False
     ),
+    "error_1006": Fault(refusal=_unexpected, fixed=False),
+    "error_1007": Fault(refusal=_timed_out, fixed=False),
+    "error_1008": Fault(refusal=_overloaded, fixed=False),
+    "rate_429": Fault(refusal=_limited, executes=False, retry_after_s=10),
+    "ban_418": Fault(refusal=_banned, executes=False, retry_after_s=120),
+    "wrong_reply": Fault(is_wrong=True),
+    "drop": Fault(doors=_STREAM, trouble=Trouble.CLOSE),
+    "silence": Fault(doors=_STREAM, trouble=Trouble.SILENCE),
+    "server_shutdown": Fault(doors=_STREAM, trouble=Trouble.SHUTDOWN, ms=1000),
+    "terminate": Fault(doors=_STREAM, trouble=Trouble.TERMINATE),
+    "duplicate": Fault(doors=_STREAM, trouble=Trouble.DUPLICATE),
+    "reorder": Fault(doors=_STREAM, trouble=Trouble.REORDER),
+    "delay": Fault(doors=_STREAM, trouble=Trouble.DELAY, ms=0),
+    "omit": Fault(doors=_STREAM, trouble=Trouble.OMIT),
 }
-
-
-@dataclass(slots=True)
-class OrderedFault:
-    """A fault that was ordered: for ``count`` requests, until a time, or by chance."""
-
-    fault_id: int
-    path: str
-    method: str | None
-    name: str
-    executed: bool
-    count: int | None
-    until: float | None
-    probability: float | None
-    struck: int = 0
-
-    @property
-    def fault(self) -> Fault:
-        return FAULTS[self.name]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "id": self.fault_id,
-            "path": self.path,
-            "method": self.method,
-            "fault": self.name,
-            "executed": self.executed,
-            "count": self.count,
-            "probability": self.probability,
-            "struck": self.struck,
-        }
-
-
-class Faults:
-    """The faults in force, oldest first; the first that fits a request strikes it."""
-
-    def __init__(self, clock: Clock, seed: int) -> None:
-        self._clock: Final = clock
-        self._random: Final = Random(seed)  # noqa: S311  chance of faults, not secrets
-        self._orders: dict[int, OrderedFault] = {}
-        self._last_id = 0
-
-    def add(self, wanted: Mapping[str, Any]) -> int:
-        """Order a fault from the body of POST /testnet/faults; ValueError says what is wrong."""
-        unknown = wanted.keys() - _FIELDS
-        if unknown:
-            raise ValueError(
-                f"unknown field {min(unknown)!r}; the fields are {', '.join(sorted(_FIELDS))}"
-            )
-        path, name, method = wanted.get("path"), wanted.get("fault"), wanted.get("method")
-        if not isinstance(path, str) or not path:
-            raise ValueError("path is missing, for example /api/v3/order")
-        if not isinstance(name, str) or name not in FAULTS:
-            raise ValueError(f"fault {name!r} is unknown; the faults are {', '.join(FAULTS)}")
-        if method is not None and not isinstance(method, str):
-            raise ValueError("method is not a text such as POST")
-        fault = FAULTS[name]
-        executed = wanted.get("executed", fault.executes)
-        if not isinstance(executed, bool) or (fault.fixed and executed is not fault.executes):
-            raise ValueError(f"executed of {name} is {str(fault.executes).lower()}")
-        count = _number(wanted, "count", whole=True)
-        seconds = _number(wanted, "seconds")
-        probability = _number(wanted, "probability")
-        if probability is not None and probability > 1:
-            raise ValueError("probability is above 1")
-        if count is None and seconds is None and probability is None:
-            raise ValueError("say how long: count, seconds or probability")
-        self._last_id += 1
-        self._orders[self._last_id] = OrderedFault(
-            fault_id=self._last_id,
-            path=path,
-            method=method.upper() if method else None,
-            name=name,
-            executed=executed,
-            count=None if count is None else int(count),
-            until=None if seconds is None else self._clock.monotonic() + seconds,
-            probability=probability,
-        )
-        return self._last_id
-
-    def take(self, method: str, path: str) -> OrderedFault | None:
-        """The fault that strikes this request, if one does; it is counted as struck."""
-        if not self._orders:
-            return None
-        self._forget_ended()
-        for order in self._orders.values():
-            if order.path != path or order.method not in (None, method):
-                continue
-            if order.probability is not None and self._random.random() >= order.probability:
-                continue
-            order.struck += 1
-            return order
-        return None
-
-    def in_force(self) -> list[OrderedFault]:
-        self._forget_ended()
-        return list(self._orders.values())
-
-    def end(self, fault_id: int) -> bool:
-        """End one fault; False when it was not in force."""
-        return self._orders.pop(fault_id, None) is not None
-
-    def end_all(self) -> None:
-        self._orders.clear()
-
-    def _forget_ended(self) -> None:
-        now = self._clock.monotonic()
-        self._orders = {
-            fault_id: order
-            for fault_id, order in self._orders.items()
-            if (order.count is None or order.struck < order.count)
-            and (order.until is None or now < order.until)
-        }
-
-
-_FIELDS: Final = frozenset(
-    {"path", "method", "fault", "count", "seconds", "probability", "executed"}
-)
-
-
-def _number(wanted: Mapping[str, Any], name: str, *, whole: bool = False) -> float | None:
-    value = wanted.get(name)
-    if value is None:
-        return None
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not fits or value <= 0 or (whole and not isinstance(value, int)):
-        raise ValueError(f"{name} is not a {'whole ' if whole else ''}number above 0")
-    return float(value)

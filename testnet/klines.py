@@ -5,7 +5,7 @@ does, so open times are contiguous and strictly increasing.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
@@ -41,23 +41,46 @@ INTERVALS: Final[Mapping[str, int]] = {
 """Name to length in milliseconds; a month has no fixed one."""
 
 
-def open_time(interval: str, time_ms: int) -> int:
-    """When the candle that holds this moment opened, in UTC."""
+def open_time(interval: str, time_ms: int, offset_ms: int = 0) -> int:
+    """When the candle that holds this moment opened, in UTC or at an offset from it."""
+    if offset_ms:
+        return open_time(interval, time_ms + offset_ms) - offset_ms
     if interval == "1M":
         moment = datetime.fromtimestamp(time_ms / 1000, UTC)
         return int(datetime(moment.year, moment.month, 1, tzinfo=UTC).timestamp()) * 1000
     length = INTERVALS[interval]
-    offset = _FIRST_MONDAY if interval == "1w" else 0
-    return time_ms - (time_ms - offset) % length
+    first = _FIRST_MONDAY if interval == "1w" else 0
+    return time_ms - (time_ms - first) % length
 
 
-def next_open_time(interval: str, opened_ms: int) -> int:
+def next_open_time(interval: str, opened_ms: int, offset_ms: int = 0) -> int:
     # The longest month has 31 days, and no month fewer than 28.
     return (
         opened_ms + INTERVALS[interval]
         if interval != "1M"
-        else open_time("1M", opened_ms + 32 * _DAY)
+        else open_time("1M", opened_ms + 32 * _DAY, offset_ms)
     )
+
+
+def finer_interval(interval: str, offset_ms: int) -> str:
+    """The series that holds the candles of an interval at an offset from UTC: the interval's own
+    where the offset does not move it, else one to put them together from.
+    """
+    length = INTERVALS[interval]
+    if not offset_ms or (length and interval != "3d" and offset_ms % length == 0):
+        return interval
+    return next(name for name in ("1h", "15m", "1m") if offset_ms % INTERVALS[name] == 0)
+
+
+def regrouped(candles: Iterable["Candle"], interval: str, offset_ms: int) -> list["Candle"]:
+    """Candles of another interval, put together from finer ones in their order."""
+    found: list[Candle] = []
+    for candle in candles:
+        opened = open_time(interval, candle.open_ms, offset_ms)
+        if not found or found[-1].open_ms != opened:
+            found.append(Candle(opened, candle.open))
+        found[-1].join(candle)
+    return found
 
 
 class Candle:
@@ -101,6 +124,22 @@ class Candle:
         if not trade.buyer_is_maker:
             self.taker_volume += trade.qty
             self.taker_quote += trade.quote
+
+    def join(self, later: "Candle") -> None:
+        """Add all that traded in a finer candle; one without trades adds nothing."""
+        if not later.count:
+            return
+        if not self.count:
+            self.open, self.high, self.low = later.open, later.high, later.low
+            self.first_trade_id = later.first_trade_id
+        self.high, self.low = max(self.high, later.high), min(self.low, later.low)
+        self.close = later.close
+        self.volume += later.volume
+        self.quote += later.quote
+        self.count += later.count
+        self.taker_volume += later.taker_volume
+        self.taker_quote += later.taker_quote
+        self.last_trade_id = later.last_trade_id
 
 
 class KlineSeries:

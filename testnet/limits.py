@@ -8,13 +8,17 @@ from typing import Any, Final
 
 from otonom_trader.testnet.config import RateLimits
 from otonom_trader.testnet.errors import VenueError
-from otonom_trader.testnet.orders import Event, Execution
+from otonom_trader.testnet.events import Event, Execution
 
 _MINUTE_MS: Final = 60_000
 _TEN_SECONDS_MS: Final = 10_000
 _DAY_MS: Final = 86_400_000
 # The documented example of what a maker's first fill gives back; a taker's gives back 1.
 _MAKER_CREDIT: Final = 5
+# Bans last from two minutes to three days; how they grow in between is not documented.
+_FIRST_BAN_MS: Final = 2 * _MINUTE_MS
+_BAN_GROWTH: Final = 4
+_LONGEST_BAN_MS: Final = 3 * _DAY_MS
 
 
 @dataclass(slots=True)
@@ -49,10 +53,14 @@ class OrderCount:
 
 @dataclass(slots=True)
 class Caller:
-    """What one address has used."""
+    """What one address has used, and what came of using too much."""
 
     weight: Window = field(default_factory=lambda: Window(_MINUTE_MS))
     raw: Window = field(default_factory=lambda: Window(5 * _MINUTE_MS))
+    refused: Window = field(default_factory=lambda: Window(_MINUTE_MS))
+    """Requests answered with 429."""
+    bans: int = 0
+    banned_until_ms: int = 0
 
 
 class Limits:
@@ -63,29 +71,64 @@ class Limits:
         self._callers: Final[dict[str, Caller]] = {}
         self._orders: Final[dict[int, OrderCount]] = {}
 
-    def charge(self, address: str, weight: int, now_ms: int) -> int:
-        """Count one request; its weight used so far. Over a limit: -1003, HTTP 429."""
+    def charge(self, address: str, weight: int, now_ms: int, *, is_raw: bool = True) -> int:
+        """Count one request; its weight used so far. Over a limit: -1003, HTTP 429.
+
+        RAW_REQUESTS counts REST only: ``is_raw`` is False for what came over a WebSocket.
+        """
         caller = self._caller(address)
+        if now_ms < caller.banned_until_ms:
+            raise self._banned(caller, now_ms)
         used = caller.weight.add(weight, now_ms)
-        if caller.raw.add(1, now_ms) > self.limits.raw_requests_per_5_minutes:
-            raise VenueError(
-                -1003,
+        raw = caller.raw.add(1 if is_raw else 0, now_ms)
+        if is_raw and raw > self.limits.raw_requests_per_5_minutes:
+            raise self._refused(
+                caller,
                 f"Too many requests; current limit is {self.limits.raw_requests_per_5_minutes} "
-                "requests per 5 MINUTE. Please use WebSocket Streams for live updates to avoid "
-                "polling the API.",
-                status=429,
-                retry_after_seconds=caller.raw.seconds_left(now_ms),
+                "requests per 5 MINUTE.",
+                caller.raw,
+                now_ms,
             )
         if used > self.limits.weight_per_minute:
-            raise VenueError(
-                -1003,
+            raise self._refused(
+                caller,
                 "Too much request weight used; current limit is "
-                f"{self.limits.weight_per_minute} request weight per 1 MINUTE. Please use "
-                "WebSocket Streams for live updates to avoid polling the API.",
-                status=429,
-                retry_after_seconds=caller.weight.seconds_left(now_ms),
+                f"{self.limits.weight_per_minute} request weight per 1 MINUTE.",
+                caller.weight,
+                now_ms,
             )
         return used
+
+    def banned_until_ms(self, address: str) -> int:
+        """When the ban of an address ends or ended; 0 for one that never was banned."""
+        return self._caller(address).banned_until_ms
+
+    def _refused(self, caller: Caller, text: str, window: Window, now_ms: int) -> VenueError:
+        """429; an address that goes on after several of them is banned.
+
+        How many is not documented: ``refusals_before_ban`` in one minute.
+        """
+        if caller.refused.add(1, now_ms) > self.limits.refusals_before_ban:
+            length_ms = min(_FIRST_BAN_MS * _BAN_GROWTH**caller.bans, _LONGEST_BAN_MS)
+            caller.banned_until_ms = now_ms + length_ms
+            caller.bans += 1
+            return self._banned(caller, now_ms)
+        return VenueError(
+            -1003,
+            f"{text} Please use WebSocket Streams for live updates to avoid polling the API.",
+            status=429,
+            retry_after_seconds=window.seconds_left(now_ms),
+        )
+
+    @staticmethod
+    def _banned(caller: Caller, now_ms: int) -> VenueError:
+        return VenueError(
+            -1003,
+            f"Way too much request weight used; IP banned until {caller.banned_until_ms}. Please "
+            "use WebSocket Streams for live updates to avoid bans.",
+            status=418,
+            retry_after_seconds=-(-(caller.banned_until_ms - now_ms) // 1000),
+        )
 
     def refund(self, address: str, weight: int, now_ms: int) -> None:
         """A successful trading request costs no weight."""
@@ -94,26 +137,26 @@ class Limits:
     def used_weight(self, address: str, now_ms: int) -> int:
         return self._caller(address).weight.count(now_ms)
 
-    def count_order(self, uid: int, now_ms: int) -> tuple[int, int]:
-        """Count one order on its way to the engine: the new counts. Over a limit: -1015."""
+    def count_orders(self, uid: int, orders: int, now_ms: int) -> tuple[int, int]:
+        """Count orders on their way to the engine: the new counts. Over a limit: -1015."""
         count = self._order_count(uid)
         for window, limit, per in (
             (count.day, self.limits.orders_per_day, "1 DAY"),
             (count.ten_seconds, self.limits.orders_per_10_seconds, "10 SECOND"),
         ):
             # The day is looked at first: once it is used up the seconds stop counting.
-            if window.count(now_ms) >= limit:
+            if window.count(now_ms) + orders > limit:
                 raise VenueError(
                     -1015,
                     f"Too many new orders; current limit is {limit} orders per {per}.",
                     status=429,
                     retry_after_seconds=window.seconds_left(now_ms),
                 )
-        return count.ten_seconds.add(1, now_ms), count.day.add(1, now_ms)
+        return count.ten_seconds.add(orders, now_ms), count.day.add(orders, now_ms)
 
-    def uncount_order(self, uid: int, now_ms: int) -> None:
-        """The engine refused it."""
-        self._credit(uid, 1, now_ms)
+    def uncount_orders(self, uid: int, orders: int, now_ms: int) -> None:
+        """The engine refused them."""
+        self._credit(uid, orders, now_ms)
 
     def on_event(self, event: Event) -> None:
         """An order's first fill gives back some of the count of the current windows."""

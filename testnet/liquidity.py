@@ -4,14 +4,18 @@ from collections.abc import Iterator
 
 from otonom_trader.testnet.amounts import SCALE, quote_of
 from otonom_trader.testnet.book import Book, Level
-from otonom_trader.testnet.errors import filter_failure
+from otonom_trader.testnet.errors import filter_failure, rejected
 from otonom_trader.testnet.orders import Order, SelfTradePrevention
+from otonom_trader.testnet.prevention import effective_mode, prevents
 
 
-def available(book: Book, order: Order) -> int:
-    """How much of the order's quantity could fill at once."""
+def available(book: Book, order: Order, bounds: tuple[int, int | None]) -> int:
+    """How much of the order's quantity could fill at once within a range of prices."""
     total = 0
-    for _, qty in _reachable(book, order):
+    lowest, highest = bounds
+    for level, qty, _ in _reachable(book, order):
+        if level.price < lowest or (highest is not None and level.price > highest):
+            break
         total += qty
         if total >= order.qty:
             return order.qty
@@ -19,10 +23,10 @@ def available(book: Book, order: Order) -> int:
 
 
 def market_cost(book: Book, order: Order) -> int:
-    """What a MARKET BUY by quantity would pay."""
-    cost, left = 0, order.qty
-    for level, qty in _reachable(book, order):
-        taken = min(left, qty)
+    """What a MARKET BUY by quantity would pay, transfers within its trade group included."""
+    cost, left = 0, order.remaining
+    for level, qty, transferred in _reachable(book, order):
+        taken = min(left, qty + transferred)
         # Rounded up by level, so that rounding fill by fill can never need more.
         cost += -(-level.price * taken // SCALE)
         left -= taken
@@ -31,42 +35,59 @@ def market_cost(book: Book, order: Order) -> int:
     return cost
 
 
-def qty_for_quote(book: Book, order: Order, step: int) -> int:
+def qty_for_quote(book: Book, order: Order, step: int, smallest: int) -> int:
     """The largest lot-size quantity whose quote amount stays within quoteOrderQty.
 
     Where the book ends first, the rest counts at its last price, and will expire. Raises
-    VenueError where the amount does not reach one lot.
+    VenueError where the book is empty or holds less than the smallest lot, and where the amount
+    does not reach one.
     """
-    qty, left, price = 0, order.quote_qty, 0
-    for level, there in _reachable(book, order):
+    qty, left, price, there = 0, order.quote_qty, 0, 0
+    for level, tradable, transferred in _reachable(book, order):
         price = level.price
-        taken = min(there, left * SCALE // price)
+        at_level = tradable + transferred
+        there += at_level
+        taken = min(at_level, left * SCALE // price)
         qty += taken
         left -= quote_of(price, taken)
-        if taken < there:
+        if taken < at_level:
             break
     else:
         qty += left * SCALE // price if price else 0
+    if not price:
+        raise rejected("Order book liquidity is less than symbol minimum quantity.")
+    if there < smallest:
+        raise rejected("Order book liquidity is less than LOT_SIZE filter minimum quantity.")
     qty -= qty % step
-    if price and not qty:
+    if not qty or qty < smallest:
         raise filter_failure("LOT_SIZE")
     return qty
 
 
-def _reachable(book: Book, order: Order) -> Iterator[tuple[Level, int]]:
-    """Levels the order accepts, with the quantity there that is not its own account's."""
+def _reachable(book: Book, order: Order) -> Iterator[tuple[Level, int, int]]:
+    """Levels the order accepts: what it could trade there, and what would be transferred.
+
+    What self-trade prevention keeps from it counts as neither.
+    """
     side = book.opposite(order.side)
-    prevented = order.self_trade_prevention is not SelfTradePrevention.NONE
+    account = order.account
+    is_free = order.self_trade_prevention is SelfTradePrevention.NONE
+    grouped = account.trade_group_id != -1
     own = {
         working.price
-        for working in order.account.working_on(order.symbol).values()
+        for working in account.working_on(order.symbol).values()
         if working.side is side.side
     }
     for level in side:
         if not side.accepts(level, order.price):
             return
-        if prevented and level.price in own:
-            others = (each for each in level.orders.values() if each.account is not order.account)
-            yield level, sum(other.remaining for other in others)
-        else:
-            yield level, level.qty
+        if is_free or not (grouped or level.price in own):
+            yield level, level.total, 0
+            continue
+        tradable = transferred = 0
+        for maker in level.orders.values():
+            if not prevents(order, maker):
+                tradable += maker.remaining
+            elif effective_mode(order, maker) is SelfTradePrevention.TRANSFER:
+                transferred += maker.remaining
+        yield level, tradable, transferred

@@ -37,7 +37,7 @@ from otonom_trader.testnet.orders import (
     Trade,
 )
 
-_BASE_ENDOWMENT: Final = 10**9 * SCALE
+_BASE_ENDOWMENT: Final = 10**14 * SCALE
 _QUOTE_ENDOWMENT: Final = 10**14 * SCALE
 _LEVELS: Final = 20
 # A bar is at least its open, both extremes and its close.
@@ -45,9 +45,9 @@ _FEWEST_PARTS: Final = 4
 _MOST_PARTS: Final = 120
 _WARMUP_PARTS: Final = 8
 _PART_SECONDS: Final = Fraction(1, 2)
-# The market wakes no more often than this, however fast it plays.
-_SHORTEST_SLEEP_SECONDS: Final = 0.05
-_IDLE_SECONDS: Final = 1.0
+# A market wakes no more often than this, however fast it plays.
+SHORTEST_SLEEP_SECONDS: Final = 0.05
+IDLE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Market:
         for due in self._take_due(now):
             self._last = due
             step = due.print
-            self._tape.add(
+            self._exchange.record_past(
                 Trade(
                     self._book.next_trade_id(),
                     self._rules.symbol,
@@ -147,19 +147,25 @@ class Market:
             self.advance()
 
     def advance(self) -> None:
-        """Trade what has become due, then quote anew around the last price."""
+        """Trade what has become due, then quote anew around the last price.
+
+        While the symbol is not trading, what is due goes by and nothing is quoted.
+        """
         now = self._clock.time_ms()
         for order in list(self._maker.working_on(self._rules.symbol).values()):
             self._exchange.cancel(order, order.client_id, now)
+        is_trading = self._exchange.engine.rules[self._rules.symbol].status == "TRADING"
         for due in self._take_due(now):
             self._last = due
-            self._print(due)
-        self._quote(now)
+            if is_trading:
+                self._print(due)
+        if is_trading:
+            self._quote(now)
 
     def _seconds_to_wait(self) -> float:
         if self._next is None:
-            return _IDLE_SECONDS
-        return max(_SHORTEST_SLEEP_SECONDS, (self._next.time_ms - self._clock.time_ms()) / 1000)
+            return IDLE_SECONDS
+        return max(SHORTEST_SLEEP_SECONDS, (self._next.time_ms - self._clock.time_ms()) / 1000)
 
     def _take_due(self, now_ms: int) -> Iterator[Due]:
         if self._next is None:
@@ -193,7 +199,7 @@ class Market:
         for level in self._book.side(side):
             if not (level.price > price if side is Side.BUY else level.price < price):
                 break
-            better += level.qty
+            better += level.total
         if better:
             taker_side = Side.SELL if side is Side.BUY else Side.BUY
             self._order(self._taker, taker_side, price, better, TimeInForce.IOC, now_ms)
@@ -225,14 +231,22 @@ class Market:
         now_ms: int,
     ) -> int:
         """Place an order of a participant; what remains of it."""
-        new = NewOrder(
-            symbol=self._rules.symbol,
-            side=side,
-            type=OrderType.LIMIT,
-            client_id=self._exchange.new_participant_id(),
-            qty=qty,
-            price=price,
-            time_in_force=time_in_force,
-            self_trade_prevention=SelfTradePrevention.NONE,
-        )
+        symbol = self._rules.symbol
+        new = limit_order(self._exchange, symbol, side, price, qty, time_in_force)
         return self._exchange.place(account, new, now_ms).remaining
+
+
+def limit_order(
+    exchange: Exchange, symbol: str, side: Side, price: int, qty: int, time_in_force: TimeInForce
+) -> NewOrder:
+    """An order of a participant, which may trade with itself."""
+    return NewOrder(
+        symbol=symbol,
+        side=side,
+        type=OrderType.LIMIT,
+        client_id=exchange.new_participant_id(),
+        qty=qty,
+        price=price,
+        time_in_force=time_in_force,
+        self_trade_prevention=SelfTradePrevention.NONE,
+    )

@@ -9,7 +9,7 @@ from otonom_trader.testnet.amounts import SCALE, format_amount
 from otonom_trader.testnet.book import BookSide
 from otonom_trader.testnet.klines import Candle
 from otonom_trader.testnet.orders import Trade
-from otonom_trader.testnet.tape import DayStatistics
+from otonom_trader.testnet.tape import AggregateTrade, DayStatistics
 
 Json = dict[str, Any]
 
@@ -44,43 +44,64 @@ def kline(candle: Candle, close_ms: int, ticks: int) -> list[Any]:
     ]
 
 
+def aggregate_trade(trade: AggregateTrade, ticks: int) -> Json:
+    return {
+        "a": trade.aggregate_id,
+        "p": format_amount(trade.price),
+        "q": format_amount(trade.qty),
+        "f": trade.first_trade_id,
+        "l": trade.last_trade_id,
+        "T": trade.time_ms * ticks,
+        "m": trade.buyer_is_maker,
+        "M": True,
+    }
+
+
 def day_ticker(symbol: str, day: DayStatistics, best: Json, ticks: int, *, mini: bool) -> Json:
     """``best`` is the book ticker's bid and ask fields."""
-    change = day.last - day.open
-    opening: Json = {"symbol": symbol}
-    figures: Json = {
-        "openPrice": format_amount(day.open),
-        "highPrice": format_amount(day.high),
-        "lowPrice": format_amount(day.low),
-    }
-    ending: Json = {
-        "volume": format_amount(day.volume),
-        "quoteVolume": format_amount(day.quote),
-        "openTime": day.open_ms * ticks,
-        "closeTime": day.close_ms * ticks,
-        "firstId": day.first_trade_id,
-        "lastId": day.last_trade_id,
-        "count": day.count,
-    }
+    opening, figures, ending = _statistics(symbol, day, ticks)
     if mini:
         return opening | figures | {"lastPrice": format_amount(day.last)} | ending
-    thousandths = change * 100_000 // day.open if day.open else 0
+    previous = {"prevClosePrice": format_amount(day.previous_close)}
+    last = {"lastPrice": format_amount(day.last), "lastQty": format_amount(day.last_qty)}
+    return opening | _change(day) | previous | last | best | figures | ending
+
+
+def window_ticker(symbol: str, window: DayStatistics, ticks: int, *, mini: bool) -> Json:
+    """As the trading day and the rolling window are shown."""
+    opening, figures, ending = _statistics(symbol, window, ticks)
+    change = {} if mini else _change(window)
+    return opening | change | figures | {"lastPrice": format_amount(window.last)} | ending
+
+
+def _statistics(symbol: str, window: DayStatistics, ticks: int) -> tuple[Json, Json, Json]:
+    figures: Json = {
+        "openPrice": format_amount(window.open),
+        "highPrice": format_amount(window.high),
+        "lowPrice": format_amount(window.low),
+    }
+    ending: Json = {
+        "volume": format_amount(window.volume),
+        "quoteVolume": format_amount(window.quote),
+        "openTime": window.open_ms * ticks,
+        "closeTime": window.close_ms * ticks,
+        "firstId": window.first_trade_id,
+        "lastId": window.last_trade_id,
+        "count": window.count,
+    }
+    return {"symbol": symbol}, figures, ending
+
+
+def _change(window: DayStatistics) -> Json:
+    change = window.last - window.open
+    thousandths = change * 100_000 // window.open if window.open else 0
     sign = "-" if thousandths < 0 else ""
-    average = day.quote * SCALE // day.volume if day.volume else day.last
-    return (
-        opening
-        | {
-            "priceChange": format_amount(change),
-            "priceChangePercent": f"{sign}{abs(thousandths) // 1000}.{abs(thousandths) % 1000:03d}",
-            "weightedAvgPrice": format_amount(average),
-            "prevClosePrice": format_amount(day.previous_close),
-            "lastPrice": format_amount(day.last),
-            "lastQty": format_amount(day.last_qty),
-        }
-        | best
-        | figures
-        | ending
-    )
+    average = window.quote * SCALE // window.volume if window.volume else window.last
+    return {
+        "priceChange": format_amount(change),
+        "priceChangePercent": f"{sign}{abs(thousandths) // 1000}.{abs(thousandths) % 1000:03d}",
+        "weightedAvgPrice": format_amount(average),
+    }
 
 
 def levels(side: BookSide, limit: int) -> list[list[str]]:

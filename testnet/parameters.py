@@ -39,23 +39,35 @@ WORD: Final = _legal("^[a-zA-Z0-9_]{1,40}$", "[a-zA-Z0-9_]{1,40}")
 RECV_WINDOW: Final = _legal(r"^([0-9]{1,20})(\.[0-9]{1,3})?$", r"[0-9]{1,20}(?:\.[0-9]{1,3})?")
 ANY: Final = _legal("^.*$", ".*")
 
-CHARACTERS: Final[Mapping[str, Legal]] = {
+_PLAIN_CHARACTERS: Final[Mapping[str, Legal]] = {
+    "cancelNewClientOrderId": CLIENT_ID,
+    "cancelOrderId": INTEGER,
+    "cancelOrigClientOrderId": CLIENT_ID,
+    "cancelReplaceMode": WORD,
     "cancelRestrictions": WORD,
     "computeCommissionRates": WORD,
     "endTime": INTEGER,
+    "fromAllocationId": INTEGER,
+    "fromExecutionId": INTEGER,
     "fromId": INTEGER,
+    "fromPreventedMatchId": INTEGER,
     "icebergQty": DECIMAL,
     "interval": WORD,
     "limit": INTEGER,
+    "listClientOrderId": CLIENT_ID,
     "newClientOrderId": CLIENT_ID,
     "newOrderRespType": WORD,
+    "newQty": DECIMAL,
     "omitZeroBalances": WORD,
     "orderId": INTEGER,
+    "orderListId": INTEGER,
+    "orderRateLimitExceededMode": WORD,
     "origClientOrderId": CLIENT_ID,
     "pegOffsetType": WORD,
     "pegOffsetValue": INTEGER,
     "pegPriceType": WORD,
     "permissions": ANY,
+    "preventedMatchId": INTEGER,
     "price": DECIMAL,
     "quantity": DECIMAL,
     "quoteOrderQty": DECIMAL,
@@ -67,6 +79,7 @@ CHARACTERS: Final[Mapping[str, Legal]] = {
     "startTime": INTEGER,
     "stopPrice": DECIMAL,
     "strategyId": INTEGER,
+    "subscriptionId": INTEGER,
     "strategyType": INTEGER,
     "symbol": SYMBOL,
     "symbolStatus": WORD,
@@ -76,6 +89,30 @@ CHARACTERS: Final[Mapping[str, Legal]] = {
     "timestamp": INTEGER,
     "trailingDelta": INTEGER,
     "type": WORD,
+    "windowSize": WORD,
+}
+
+_LEGS: Final = ("above", "below", "working", "pending", "pendingAbove", "pendingBelow")
+_LEG_CHARACTERS: Final[Mapping[str, Legal]] = {
+    "ClientOrderId": CLIENT_ID,
+    "IcebergQty": DECIMAL,
+    "PegOffsetType": WORD,
+    "PegOffsetValue": INTEGER,
+    "PegPriceType": WORD,
+    "Price": DECIMAL,
+    "Quantity": DECIMAL,
+    "Side": WORD,
+    "StopPrice": DECIMAL,
+    "StrategyId": INTEGER,
+    "StrategyType": INTEGER,
+    "TimeInForce": WORD,
+    "TrailingDelta": INTEGER,
+    "Type": WORD,
+}
+
+CHARACTERS: Final[Mapping[str, Legal]] = {
+    **_PLAIN_CHARACTERS,
+    **{leg + name: legal for leg in _LEGS for name, legal in _LEG_CHARACTERS.items()},
 }
 
 FORM: Final = "application/x-www-form-urlencoded"

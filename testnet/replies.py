@@ -1,35 +1,38 @@
-"""JSON of orders and accounts: names, order and types as the documentation shows them.
+"""JSON of orders: names, order and types as the documentation shows them.
 
 ``ticks`` is how many output time units a millisecond has: 1, or 1000 for a client that asked for
 microseconds.
 """
 
-from typing import Any
+from typing import Any, Final
 
-from otonom_trader.testnet.accounts import Account
-from otonom_trader.testnet.amounts import SCALE, format_amount
-from otonom_trader.testnet.orders import Fill, Order, OrderType
+from otonom_trader.testnet.amounts import format_amount
+from otonom_trader.testnet.orders import STOPS, Order, OrderType
 
 Json = dict[str, Any]
-_ZERO = format_amount(0)
+ZERO: Final = format_amount(0)
 
 
 def ack(order: Order, ticks: int) -> Json:
     return {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_id,
         "transactTime": order.update_ms * ticks,
     }
 
 
 def result(order: Order, ticks: int) -> Json:
-    reply = ack(order, ticks)
-    reply |= _amounts(order)
-    reply["workingTime"] = order.working_ms * ticks
-    reply["selfTradePreventionMode"] = order.self_trade_prevention
-    return reply | _conditional(order)
+    return (
+        ack(order, ticks)
+        | _amounts(order)
+        | stop_fields(order, ticks)
+        | {"workingTime": _moment(order.working_ms, ticks)}
+        | chosen_fields(order)
+        | {"selfTradePreventionMode": order.self_trade_prevention}
+        | _prevented(order)
+    )
 
 
 def full(order: Order, ticks: int) -> Json:
@@ -48,42 +51,53 @@ def full(order: Order, ticks: int) -> Json:
         reply["preventedMatches"] = [
             {
                 "preventedMatchId": match.match_id,
+                "makerSymbol": match.symbol,
                 "makerOrderId": match.maker_order_id,
                 "price": format_amount(match.price),
             }
-            | _present("takerPreventedQuantity", match.taker_qty)
-            | _present("makerPreventedQuantity", match.maker_qty)
+            | quantity_where_given("takerPreventedQuantity", match.taker_qty)
+            | quantity_where_given("makerPreventedQuantity", match.maker_qty)
             for match in order.prevented_matches
         ]
     return reply
 
 
 def queried(order: Order, ticks: int) -> Json:
-    """One order as GET order shows it."""
+    """One order as GET order shows it, where every order has a stop price and an iceberg
+    quantity.
+    """
     amounts = _amounts(order)
     quote_qty = amounts.pop("origQuoteOrderQty")
+    chosen = chosen_fields(order)
+    chosen.pop("icebergQty", None)
     return {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_id,
         **amounts,
-        "stopPrice": _ZERO,
-        "icebergQty": _ZERO,
+        "stopPrice": format_amount(order.stop_price),
+        **_trailing(order, ticks),
+        "icebergQty": format_amount(order.iceberg_qty),
         "time": order.time_ms * ticks,
         "updateTime": order.update_ms * ticks,
-        "isWorking": True,
-        "workingTime": order.working_ms * ticks,
+        "isWorking": order.working_ms is not None,
+        "workingTime": _moment(order.working_ms, ticks),
         "origQuoteOrderQty": quote_qty,
+        **chosen,
         "selfTradePreventionMode": order.self_trade_prevention,
-        **_conditional(order),
+        **_prevented(order),
     }
 
 
 def listed(order: Order, ticks: int) -> Json:
     """The same in a list of orders, where two fields change places."""
     reply = queried(order, ticks)
-    for name in ("workingTime", "selfTradePreventionMode", *_conditional(order)):
+    quote_qty = reply.pop("origQuoteOrderQty")
+    moved = list(reply)
+    after = moved[moved.index("workingTime") :]
+    reply["origQuoteOrderQty"] = quote_qty
+    for name in after:
         reply[name] = reply.pop(name)
     return reply
 
@@ -93,12 +107,14 @@ def canceled(order: Order, ticks: int) -> Json:
         "symbol": order.symbol,
         "origClientOrderId": order.original_client_id,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_id,
         "transactTime": order.update_ms * ticks,
         **_amounts(order),
+        **stop_fields(order, ticks),
+        **chosen_fields(order),
         "selfTradePreventionMode": order.self_trade_prevention,
-        **_conditional(order),
+        **_prevented(order),
     }
 
 
@@ -116,14 +132,42 @@ def _amounts(order: Order) -> Json:
     }
 
 
-def _conditional(order: Order) -> Json:
-    """Fields that appear only where they say something."""
+def _moment(time_ms: int | None, ticks: int) -> int:
+    return -1 if time_ms is None else time_ms * ticks
+
+
+def _trailing(order: Order, ticks: int) -> Json:
+    if not order.trailing_delta:
+        return {}
+    trailing_time = _moment(order.trailing_ms, ticks)
+    return {"trailingDelta": order.trailing_delta, "trailingTime": trailing_time}
+
+
+def stop_fields(order: Order, ticks: int) -> Json:
+    if order.type not in STOPS:
+        return {}
+    return {"stopPrice": format_amount(order.stop_price)} | _trailing(order, ticks)
+
+
+def chosen_fields(order: Order) -> Json:
+    """What the request chose to send."""
     fields: Json = {}
+    if order.iceberg_qty:
+        fields["icebergQty"] = format_amount(order.iceberg_qty)
     if order.strategy_id is not None:
         fields["strategyId"] = order.strategy_id
     if order.strategy_type is not None:
         fields["strategyType"] = order.strategy_type
+    return fields
+
+
+def _prevented(order: Order) -> Json:
+    """Why an order ended other than by its own doing."""
+    fields: Json = {}
     if order.prevented:
+        group = order.account.trade_group_id
+        if group != -1:
+            fields["tradeGroupId"] = group
         fields["preventedMatchId"] = order.prevented_matches[-1].match_id
         fields["preventedQuantity"] = format_amount(order.prevented)
     if order.expiry_reason is not None:
@@ -131,92 +175,8 @@ def _conditional(order: Order) -> Json:
     return fields
 
 
-def _present(name: str, amount: int | None) -> Json:
+def quantity_where_given(name: str, amount: int | None) -> Json:
     return {} if amount is None else {name: format_amount(amount)}
-
-
-def own_trade(fill: Fill, ticks: int) -> Json:
-    trade, order = fill.trade, fill.order
-    return {
-        "symbol": trade.symbol,
-        "id": trade.trade_id,
-        "orderId": order.order_id,
-        "orderListId": -1,
-        "price": format_amount(trade.price),
-        "qty": format_amount(trade.qty),
-        "quoteQty": format_amount(trade.quote),
-        "commission": format_amount(fill.commission),
-        "commissionAsset": fill.commission_asset,
-        "time": trade.time_ms * ticks,
-        "isBuyer": order.side == "BUY",
-        "isMaker": fill.is_maker,
-        "isBestMatch": True,
-    }
-
-
-def account(holder: Account, ticks: int, *, omit_zero: bool) -> Json:
-    maker, taker = format_amount(holder.maker_rate), format_amount(holder.taker_rate)
-    return {
-        # The older whole-number form counts hundredths of a percent.
-        "makerCommission": holder.maker_rate * 10_000 // SCALE,
-        "takerCommission": holder.taker_rate * 10_000 // SCALE,
-        "buyerCommission": 0,
-        "sellerCommission": 0,
-        "commissionRates": {"maker": maker, "taker": taker, "buyer": _ZERO, "seller": _ZERO},
-        "canTrade": True,
-        "canWithdraw": True,
-        "canDeposit": True,
-        "brokered": False,
-        "requireSelfTradePrevention": False,
-        "preventSor": False,
-        "updateTime": holder.update_ms * ticks,
-        "accountType": "SPOT",
-        "balances": [
-            {"asset": asset, "free": format_amount(held.free), "locked": format_amount(held.locked)}
-            for asset, held in holder.balances.items()
-            if held.free or held.locked or not omit_zero
-        ],
-        "permissions": ["SPOT"],
-        "uid": holder.uid,
-    }
-
-
-def discount() -> Json:
-    """Nobody here pays fees in another asset."""
-    return {
-        "enabledForAccount": False,
-        "enabledForSymbol": False,
-        "discountAsset": "BNB",
-        "discount": "0.75000000",
-    }
-
-
-def commission(symbol: str, holder: Account) -> Json:
-    none = {"maker": _ZERO, "taker": _ZERO, "buyer": _ZERO, "seller": _ZERO}
-    standard = none | {
-        "maker": format_amount(holder.maker_rate),
-        "taker": format_amount(holder.taker_rate),
-    }
-    return {
-        "symbol": symbol,
-        "standardCommission": standard,
-        "specialCommission": none,
-        "taxCommission": none,
-        "discount": discount(),
-    }
-
-
-def order_commission(holder: Account) -> Json:
-    none = {"maker": _ZERO, "taker": _ZERO}
-    return {
-        "standardCommissionForOrder": {
-            "maker": format_amount(holder.maker_rate),
-            "taker": format_amount(holder.taker_rate),
-        },
-        "specialCommissionForOrder": none,
-        "taxCommissionForOrder": none,
-        "discount": discount(),
-    }
 
 
 def by_response_type(order: Order, response_type: str | None, ticks: int) -> Json:

@@ -1,5 +1,7 @@
 """The REST side: one request in, one reply out, with limits, security and faults around it."""
 
+import socket
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -7,22 +9,19 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from otonom_trader.testnet import account_data, errors, market_data, trading
-from otonom_trader.testnet.call import Call, Route, Security
+from otonom_trader.testnet.call import Route
 from otonom_trader.testnet.clock import Clock
-from otonom_trader.testnet.control import Control
+from otonom_trader.testnet.dispatch import TIME_UNITS, Outcome, Venue, dispatch, note_caller
 from otonom_trader.testnet.errors import VenueError
-from otonom_trader.testnet.exchange import Exchange
-from otonom_trader.testnet.faults import Faults, OrderedFault, Reply
-from otonom_trader.testnet.limits import Limits
+from otonom_trader.testnet.faults import Delivery, Page
+from otonom_trader.testnet.ordered_faults import OrderedFault
 from otonom_trader.testnet.parameters import FORM, Parameters, decode
-from otonom_trader.testnet.security import Key, authenticate, find_key, timestamp_ms
-from otonom_trader.testnet.truth import RequestLog, RequestRecord
+from otonom_trader.testnet.routes import ROUTES
+from otonom_trader.testnet.security import Key, authenticate, find_key
+from otonom_trader.testnet.strikes import strike
+from otonom_trader.testnet.truth import RequestRecord
 
-ROUTES: Final[Mapping[tuple[str, str], Route]] = (
-    market_data.ROUTES | trading.ROUTES | account_data.ROUTES
-)
-_TIME_UNITS: Final = {"MILLISECOND": 1, "MICROSECOND": 1000}
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -36,50 +35,83 @@ class Incoming:
     body: str
     headers: Mapping[str, str]
     address: str
+    is_raw: bool = True
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def parameters(self) -> Parameters:
+        return decode(self.query, self.body)
+
+    def ticks(self) -> int:
+        unit = self.headers.get("X-MBX-TIME-UNIT", "MILLISECOND").upper()
+        if unit not in TIME_UNITS:
+            raise VenueError(
+                -1194,
+                "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
+            )
+        return TIME_UNITS[unit]
+
+    def find_key(self, keys: Mapping[str, Key]) -> Key:
+        return find_key(keys, self.headers.get("X-MBX-APIKEY"))
+
+    def authenticate(self, key: Key, parameters: Parameters, now_ms: int) -> None:
+        authenticate(key, parameters, self.query, self.body, now_ms)
 
 
 class ClientConnection:
-    """What a fault may do to the connection a request came in on."""
+    """The connection a request came in on, for a fault."""
 
-    __slots__ = ("_request", "closed")
+    __slots__ = ("_clock", "_request", "is_closed")
 
-    def __init__(self, request: web.BaseRequest) -> None:
+    def __init__(self, request: web.BaseRequest, clock: Clock) -> None:
         self._request = request
-        self.closed = False
+        self._clock = clock
+        self.is_closed = False
 
-    def close(self) -> None:
-        self.closed = True
-        if self._request.transport is not None:
-            self._request.transport.abort()
+    def abort(self, *, with_reset: bool = False) -> None:
+        """Close without another byte; with a reset, the client's side errs instead of ending."""
+        self.is_closed = True
+        transport = self._request.transport
+        if transport is None:
+            return
+        connection = transport.get_extra_info("socket")
+        if with_reset and connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        transport.abort()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back to the client."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+    content_type: str = "application/json;charset=UTF-8"
+
+    def written(self) -> web.Response:
+        return web.Response(
+            status=self.status,
+            body=self.body,
+            headers={"Content-Type": self.content_type, **self.headers},
+        )
 
 
 class RestApi:
-    """Answers /api/v3 and /sapi, and hands /testnet to the control interface."""
+    """Answers /api/v3 and /sapi."""
 
-    def __init__(
-        self,
-        *,
-        exchange: Exchange,
-        keys: Mapping[str, Key],
-        limits: Limits,
-        faults: Faults,
-        requests: RequestLog,
-        clock: Clock,
-    ) -> None:
-        self._exchange: Final = exchange
-        self._keys: Final = keys
-        self._limits: Final = limits
-        self._faults: Final = faults
-        self._requests: Final = requests
-        self._clock: Final = clock
-        self._control: Final = Control(exchange, faults, requests)
+    def __init__(self, venue: Venue) -> None:
+        self._venue: Final = venue
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """For aiohttp: reads the body, lets an ordered fault strike, writes the reply."""
         path, _, query = request.raw_path.partition("?")
         body = await request.read() if request.can_read_body else b""
-        if path.startswith("/testnet/"):
-            return _written(self._control.answer(request.method, path, query, body))
         # A body counts only in the one form the venue documents; GET has none.
         is_form = request.method != "GET" and request.content_type == FORM
         incoming = Incoming(
@@ -90,130 +122,86 @@ class RestApi:
             headers=request.headers,
             address=request.remote or "",
         )
-        route = ROUTES.get((incoming.method, path))
-        record = None
-        if route is not None and route.is_recorded:
-            record = self._requests.open(self._clock.time_ms(), incoming.method, path)
-        ordered = self._faults.take(incoming.method, path)
+        ordered = self._venue.faults.take(incoming.method, path)
         if ordered is None:
-            return _written(self._answer(incoming, route, record))
-        return await self._struck(ordered, incoming, route, record, ClientConnection(request))
-
-    async def _struck(
-        self,
-        ordered: OrderedFault,
-        incoming: Incoming,
-        route: Route | None,
-        record: RequestRecord | None,
-        connection: ClientConnection,
-    ) -> web.Response:
-        fault = ordered.fault
+            return self.answer(incoming).written()
+        route, record = self._arrived(incoming)
         if record is not None:
             record.fault = ordered.name
-            key = self._keys.get(incoming.headers.get("X-MBX-APIKEY", ""))
-            _note_unexecuted(record, key, incoming)
-        if fault.before is not None:
-            await fault.before(connection)
-        reply = Reply(200, b"{}", {})
-        if ordered.executed and not connection.closed:
-            reply = self._answer(incoming, route, record)
-        if fault.after is not None and not connection.closed:
-            await fault.after(connection)
-        # On a closed connection what is returned here goes nowhere.
-        return _written(fault.reply or reply)
+            self._note_unexecuted(record, incoming)
+        connection = ClientConnection(request, self._venue.clock)
+        struck = await strike(
+            ordered,
+            connection,
+            lambda: dispatch(self._venue, incoming, route, record),
+            self._now_ms(),
+        )
+        if struck is None:
+            # The connection is closed: what is returned here goes nowhere.
+            return web.Response()
+        reply = self._reply(incoming, struck)
+        page = ordered.fault.page
+        if page is not None:
+            reply = page_reply(page, request.raw_path)
+        return await deliver(reply, ordered, request, connection)
 
-    def _answer(
-        self, incoming: Incoming, route: Route | None, record: RequestRecord | None
-    ) -> Reply:
-        now_ms = self._clock.time_ms()
-        headers: dict[str, str] = {}
-        weight = 1
+    def answer(self, incoming: Incoming) -> Reply:
+        """The reply to a request that no fault strikes."""
+        route, record = self._arrived(incoming)
+        return self._reply(incoming, dispatch(self._venue, incoming, route, record))
+
+    def _arrived(self, incoming: Incoming) -> tuple[Route | None, RequestRecord | None]:
+        route = ROUTES.get((incoming.method, incoming.path))
+        if route is None or not route.is_recorded:
+            return route, None
+        return route, self._venue.requests.open(self._now_ms(), incoming.method, incoming.path)
+
+    def _reply(self, incoming: Incoming, outcome: Outcome) -> Reply:
+        used = self._venue.limits.used_weight(incoming.address, self._now_ms())
+        is_sapi = incoming.path.startswith("/sapi/")
+        name = "X-SAPI-USED-IP-WEIGHT-1M" if is_sapi else "X-MBX-USED-WEIGHT-1M"
+        outcome.headers[name] = str(used)
+        return Reply(outcome.status, _encode(outcome.content), outcome.headers)
+
+    def _note_unexecuted(self, record: RequestRecord, incoming: Incoming) -> None:
+        """A request that a fault may keep from the engine is on record too, by what it says."""
+        key = self._venue.keys.get(incoming.headers.get("X-MBX-APIKEY", ""))
         try:
-            if route is None:
-                self._limits.charge(incoming.address, weight, now_ms)
-                raise errors.not_served(incoming.method, incoming.path)
-            try:
-                parameters = decode(incoming.query, incoming.body)
-            except VenueError:
-                self._limits.charge(incoming.address, weight, now_ms)
-                raise
-            weight = route.weight(parameters)
-            self._limits.charge(incoming.address, weight, now_ms)
-            call = self._admit(incoming, route, parameters, record, now_ms)
-            headers = call.headers
-            body = _encode(route.handler(call))
-            status = 200
-            if route.is_trading:
-                self._limits.refund(incoming.address, weight, now_ms)
+            note_caller(record, key, incoming.parameters())
         except VenueError as error:
-            status = error.status
-            body = _encode({"code": error.code, "msg": error.msg})
-            if error.retry_after_seconds is not None:
-                headers["Retry-After"] = str(error.retry_after_seconds)
-            if record is not None:
-                record.code = error.code
-        if record is not None:
-            record.status = status
-        prefix = "X-SAPI-USED-IP-WEIGHT-1M" if incoming.path.startswith("/sapi/") else None
-        headers[prefix or "X-MBX-USED-WEIGHT-1M"] = str(
-            self._limits.used_weight(incoming.address, now_ms)
-        )
-        return Reply(status, body, headers)
+            record.code = error.code
 
-    def _admit(
-        self,
-        incoming: Incoming,
-        route: Route,
-        parameters: Parameters,
-        record: RequestRecord | None,
-        now_ms: int,
-    ) -> Call:
-        """Security first, then the parameters' names and characters."""
-        unit = incoming.headers.get("X-MBX-TIME-UNIT", "MILLISECOND").upper()
-        if unit not in _TIME_UNITS:
-            raise VenueError(
-                -1194,
-                "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
-            )
-        key = None
-        if route.security is Security.SIGNED:
-            key = find_key(self._keys, incoming.headers.get("X-MBX-APIKEY"))
-            if record is not None:
-                _note_caller(record, key, parameters)
-            authenticate(key, parameters, incoming.query, incoming.body, now_ms)
-        parameters.check(route.parameters)
-        return Call(
-            exchange=self._exchange,
-            limits=self._limits,
-            parameters=parameters,
-            now_ms=now_ms,
-            ticks=_TIME_UNITS[unit],
-            key=key,
-            record=record,
-        )
+    def _now_ms(self) -> int:
+        return self._venue.clock.time_ms()
 
 
-def _note_caller(record: RequestRecord, key: Key | None, parameters: Parameters) -> None:
-    if key is not None:
-        record.account = key.account.name
-    record.timestamp_ms = timestamp_ms(parameters)
-    record.symbol = parameters.text("symbol")
-    record.client_order_id = parameters.text("newClientOrderId")
-    if record.method == "DELETE":
-        record.client_order_id = parameters.text("origClientOrderId")
+def page_reply(page: Page, raw_path: str) -> Reply:
+    """A redirect leads to the same request under another path."""
+    where = {} if page.location is None else {"Location": page.location + raw_path}
+    return Reply(page.status, page.html, where, "text/html")
 
 
-def _note_unexecuted(record: RequestRecord, key: Key | None, incoming: Incoming) -> None:
-    """A request that a fault keeps from the engine is on record too, by what it says."""
-    try:
-        _note_caller(record, key, decode(incoming.query, incoming.body))
-    except VenueError as error:
-        record.code = error.code
-
-
-def _written(reply: Reply) -> web.Response:
-    return web.Response(
-        status=reply.status,
-        body=reply.body,
-        headers={"Content-Type": reply.content_type, **reply.headers},
-    )
+async def deliver(
+    reply: Reply, ordered: OrderedFault, request: web.BaseRequest, connection: ClientConnection
+) -> web.StreamResponse:
+    """Send a reply the way a fault says."""
+    delivery = ordered.fault.delivery
+    if delivery is Delivery.WHOLE:
+        return reply.written()
+    half = reply.body[: len(reply.body) // 2]
+    if delivery is Delivery.TRUNCATED:
+        return Reply(reply.status, half, reply.headers, reply.content_type).written()
+    # The whole length is promised, and then not delivered, or slowly.
+    response = web.StreamResponse(status=reply.status, headers=dict(reply.headers))
+    response.content_type = "application/json"
+    response.content_length = len(reply.body)
+    await response.prepare(request)
+    if delivery is Delivery.RESET:
+        await response.write(half)
+        connection.abort(with_reset=True)
+        return response
+    for place in range(len(reply.body)):
+        await response.write(reply.body[place : place + 1])
+        await connection.sleep(ordered.ms / 1000)
+    await response.write_eof()
+    return response

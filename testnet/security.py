@@ -4,14 +4,21 @@ Source: "Request Security" of the REST page. The signed payload is the raw query
 by the raw body, both without ``signature``, exactly as transmitted.
 """
 
+import base64
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+
 from otonom_trader.testnet.accounts import Account
+from otonom_trader.testnet.config import KeyConfig
 from otonom_trader.testnet.errors import VenueError, mandatory
 from otonom_trader.testnet.parameters import INTEGER, Parameters
 
@@ -23,16 +30,85 @@ _MICROSECOND_DIGITS: Final = 16
 _KEY_FORMAT = re.compile("[A-Za-z0-9]{64}")
 
 
+Verifier = Callable[[bytes, str], bool]
+"""Whether a signature, as sent, is of this payload."""
+
+
 @dataclass(slots=True)
 class Key:
-    """An API key and what it may do."""
+    """An API key and what it may do. ``kind`` is HMAC, RSA or ED25519."""
 
     api_key: str
-    secret: bytes
     account: Account
     created_ms: int
-    ip_restricted: bool = True
+    kind: str
+    is_signature: Verifier
+    can_read: bool = True
+    can_trade: bool = True
     can_withdraw: bool = False
+    ip_restricted: bool = True
+    revoked: bool = False
+
+    @property
+    def is_ed25519(self) -> bool:
+        """The one kind a WebSocket session can log on with."""
+        return self.kind == "ED25519"
+
+
+def make_key(config: KeyConfig, account: Account, created_ms: int) -> Key:
+    """ValueError where a public key is not one of RSA or Ed25519 in PEM."""
+    kind, verifier = "HMAC", hmac_verifier(config.secret.encode())
+    if config.public_key:
+        kind, verifier = _public_key_verifier(config.api_key, config.public_key)
+    return Key(
+        api_key=config.api_key,
+        account=account,
+        created_ms=created_ms,
+        kind=kind,
+        is_signature=verifier,
+        can_read=config.can_read,
+        can_trade=config.can_trade,
+        can_withdraw=config.can_withdraw,
+        ip_restricted=config.ip_restricted,
+    )
+
+
+def hmac_verifier(secret: bytes) -> Verifier:
+    """HMAC SHA-256 in hex of either case."""
+
+    def is_signature(payload: bytes, signature: str) -> bool:
+        return hmac.compare_digest(sign(secret, payload).encode(), signature.lower().encode())
+
+    return is_signature
+
+
+def _public_key_verifier(api_key: str, pem: str) -> tuple[str, Verifier]:
+    """Base64 of an Ed25519 signature, or of an RSA one: PKCS#1 v1.5 with SHA-256."""
+    try:
+        key = serialization.load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ValueError(f"key {api_key!r}: the public key is not PEM: {error}") from error
+    check: Callable[[bytes, bytes], None]
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        kind, check = "ED25519", key.verify
+    elif isinstance(key, rsa.RSAPublicKey):
+        kind = "RSA"
+        check = partial(_verify_rsa, key)
+    else:
+        raise ValueError(f"key {api_key!r}: the public key is neither RSA nor Ed25519")
+
+    def is_signature(payload: bytes, signature: str) -> bool:
+        try:
+            check(base64.b64decode(signature, validate=True), payload)
+        except (ValueError, InvalidSignature):
+            return False
+        return True
+
+    return kind, is_signature
+
+
+def _verify_rsa(key: rsa.RSAPublicKey, signature: bytes, payload: bytes) -> None:
+    key.verify(signature, payload, padding.PKCS1v15(), hashes.SHA256())
 
 
 def sign(secret: bytes, payload: bytes) -> str:
@@ -73,29 +149,49 @@ def timestamp_ms(parameters: Parameters) -> int | None:
 
 
 def find_key(keys: Mapping[str, Key], api_key: str | None) -> Key:
-    """The key of the X-MBX-APIKEY header; -2014 malformed or missing, -2015 unknown."""
+    """The key a request names; -2014 malformed or missing, -2015 unknown or revoked."""
     key = keys.get(api_key) if api_key else None
-    if key is not None:
+    if key is not None and not key.revoked:
         return key
-    if not api_key or _KEY_FORMAT.fullmatch(api_key) is None:
+    if key is None and (not api_key or _KEY_FORMAT.fullmatch(api_key) is None):
         raise VenueError(-2014, "API-key format invalid.", status=401)
-    raise VenueError(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
+    raise refused_key()
+
+
+def check_permission(key: Key, *, trading: bool) -> None:
+    """-2015 where the key may not read, or may not trade."""
+    if not (key.can_trade if trading else key.can_read):
+        raise refused_key()
+
+
+def refused_key() -> VenueError:
+    return VenueError(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
 
 
 def authenticate(
     key: Key, parameters: Parameters, raw_query: str, raw_body: str, now_ms: int
 ) -> None:
-    """Timing first, then the signature (-1022)."""
+    """A REST request: timing first, then the signature (-1022)."""
+    payload = without_signature(raw_query) + without_signature(raw_body)
+    # Text outside ASCII must be percent-encoded before it is signed and sent.
+    verify(key, parameters, payload.encode() if payload.isascii() else None, now_ms)
+
+
+def check_timing(parameters: Parameters, now_ms: int) -> None:
+    """The mandatory timestamp within the recvWindow; raises VenueError as ``check_time``."""
     timestamp = parameters.checked("timestamp")
     if timestamp is None:
         raise mandatory("timestamp")
-    recv_window = parameters.checked("recvWindow")
+    check_time(timestamp, parameters.checked("recvWindow"), now_ms)
+
+
+def verify(key: Key, parameters: Parameters, payload: bytes | None, now_ms: int) -> None:
+    """Time and signature of a request; a payload of None is one nobody can have signed."""
+    if parameters.checked("timestamp") is None:
+        raise mandatory("timestamp")
     signature = parameters.checked("signature")
     if signature is None:
         raise mandatory("signature")
-    check_time(timestamp, recv_window, now_ms)
-    payload = without_signature(raw_query) + without_signature(raw_body)
-    # Text outside ASCII must be percent-encoded before it is signed and sent.
-    expected = sign(key.secret, payload.encode()) if payload.isascii() else ""
-    if not hmac.compare_digest(expected.encode(), signature.lower().encode()):
+    check_timing(parameters, now_ms)
+    if payload is None or not key.is_signature(payload, signature):
         raise VenueError(-1022, "Signature for this request is not valid.")

@@ -10,7 +10,7 @@ import typer
 
 from otonom_trader.daemon.cli import app
 from otonom_trader.testnet.faults import FAULTS
-from otonom_trader.testnet.rest import ROUTES
+from otonom_trader.testnet.routes import ROUTES
 from tests.docs.markdown import ROOT, anchors, links
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -49,6 +49,8 @@ def resolve(call: str) -> tuple[Any, set[str]]:
     command: Any = typer.main.get_command(app)
     words = call.split()
     while hasattr(command, "commands") and words:
+        if command.invoke_without_command and words[0].startswith("--"):
+            break  # the group's own options, as of `testnet --port`
         if words[0] not in command.commands:
             raise AssertionError(f"there is no command: otonom-trader {call}")
         command = command.commands[words.pop(0)]

@@ -3,14 +3,13 @@
 import json
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+import aiohttp
 import pytest
 
-from otonom_trader.testnet.exchange_info import symbol_reply
 from tests.system import checks
 from tests.system.conftest import Install
 from tests.system.decisions import numbered
@@ -149,14 +148,14 @@ def bad_lines() -> dict[str, tuple[str, str, str]]:
 
 
 async def test_bad_decisions_are_recorded_with_their_reason_and_the_good_ones_executed(
-    install: Install, monkeypatch: pytest.MonkeyPatch
+    install: Install,
 ) -> None:
-    halt_trading_of_eth(monkeypatch)
     bad = bad_lines()
     good = [line("first"), *(text for text, _, _ in bad.values())]
     good.insert(len(good) // 2, line("karar-\u011f\u00fc\u015f-日本-😀"))
     good.append(line("last"))
     async with venue() as market:
+        await halt_trading_of_eth(market.url)
         trader = install(market.url)
         daemon = await (await trader.start()).in_state("RUNNING")
         with trader.decisions.open("ab") as file:
@@ -246,10 +245,8 @@ def printable_lines(daemon: DaemonProcess) -> None:
     assert "\u202e" not in text
 
 
-def halt_trading_of_eth(monkeypatch: pytest.MonkeyPatch) -> None:
+async def halt_trading_of_eth(url: str) -> None:
     """Have the venue list ETHUSDT as halted."""
-
-    def reply(rules: Any, **given: Any) -> Mapping[str, Any]:
-        return symbol_reply(rules, **given) | ({"status": "HALT"} if rules.base == "ETH" else {})
-
-    monkeypatch.setattr("otonom_trader.testnet.market_data.symbol_reply", reply)
+    async with aiohttp.ClientSession() as client:
+        answer = await client.post(f"{url}/testnet/symbols/ETHUSDT", json={"status": "HALT"})
+        assert answer.status == 200, await answer.text()

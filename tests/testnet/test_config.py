@@ -21,6 +21,11 @@ from otonom_trader.testnet import (
         ("synthetic", MarketSpec("synthetic")),
         ("empty", MarketSpec("empty")),
         ("bars:day.csv", MarketSpec("bars", Path("day.csv"), "BTCUSDT")),
+        ("book:r.txt,s.txt", MarketSpec("book", Path("r.txt"), stream_path=Path("s.txt"))),
+        (
+            "book:/a/r.txt,s.txt,loop",
+            MarketSpec("book", Path("/a/r.txt"), stream_path=Path("s.txt"), is_looped=True),
+        ),
         ("bars:/a/b@c/day.csv@ethusdt", MarketSpec("bars", Path("/a/b@c/day.csv"), "ETHUSDT")),
     ],
 )
@@ -31,6 +36,14 @@ def test_a_market_is_written_in_one_word(text: str, spec: MarketSpec) -> None:
 @pytest.mark.parametrize("text", ["", "random", "bars", "bars:", "bars:@BTCUSDT", "bars:x@"])
 def test_another_word_is_refused_with_those_there_are(text: str) -> None:
     with pytest.raises(ValueError, match="bars:FILE"):
+        MarketSpec.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["book:", "book:r.txt", "book:r.txt,", "book:,s.txt", "book:r.txt,s.txt,twice"]
+)
+def test_a_recording_is_two_files(text: str) -> None:
+    with pytest.raises(ValueError, match="with two files"):
         MarketSpec.parse(text)
 
 
@@ -77,11 +90,12 @@ def test_an_unknown_or_empty_limit_is_refused(text: str) -> None:
         {"speed": Decimal(0)},
         {"speed": Decimal("NaN")},
         {"warmup_bars": -1},
+        {"certificate": Path("venue.pem")},
         {"accounts": (AccountConfig(), AccountConfig())},
     ],
 )
 def test_a_venue_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"port|speed|warmup|API key"):
+    with pytest.raises(ValueError, match=r"port|speed|warmup|certificate|API key"):
         TestnetConfig(**wrong)  # type: ignore[arg-type]
 
 

@@ -4,13 +4,11 @@ import pytest
 
 from otonom_trader.testnet.accounts import Account
 from otonom_trader.testnet.amounts import format_amount, parse_amount
+from otonom_trader.testnet.built_in import BUILT_IN
 from otonom_trader.testnet.engine import Engine
 from otonom_trader.testnet.errors import VenueError
-from otonom_trader.testnet.exchange_info import BUILT_IN
+from otonom_trader.testnet.events import AccountPosition, Event, Execution
 from otonom_trader.testnet.orders import (
-    BalanceChange,
-    Event,
-    Execution,
     ExpiryReason,
     NewOrder,
     Order,
@@ -32,7 +30,7 @@ class Floor:
         self.engine = Engine(BUILT_IN)
         self.book = self.engine.books["BTCUSDT"]
         self.events: list[Event] = []
-        self._last_id = 0
+        self.last_id = 0
 
     def account(self, name: str) -> Account:
         account = Account(name, 1, RATE, RATE, 1000)
@@ -52,21 +50,21 @@ class Floor:
         quote: str = "0",
         prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER,
     ) -> Order:
-        self._last_id += 1
+        self.last_id += 1
         order, self.events = self.engine.place(
             account,
             NewOrder(
                 symbol="BTCUSDT",
                 side=side,
                 type=kind,
-                client_id=f"c{self._last_id}",
+                client_id=f"c{self.last_id}",
                 qty=parse_amount(qty),
                 price=parse_amount(price),
                 quote_qty=parse_amount(quote),
                 time_in_force=tif,
                 self_trade_prevention=prevention,
             ),
-            self._last_id,
+            self.last_id,
         )
         return order
 
@@ -218,12 +216,16 @@ def test_a_market_order_walks_the_book_and_expires_where_it_ends(
 
 
 def test_a_market_order_on_an_empty_book_expires_unfilled(floor: Floor, ann: Account) -> None:
-    for order in (
-        floor.place(ann, Side.BUY, "1", kind=OrderType.MARKET),
-        floor.place(ann, Side.BUY, quote="100", kind=OrderType.MARKET),
-    ):
-        assert order.status is OrderStatus.EXPIRED
-        assert order.executed == 0
+    order = floor.place(ann, Side.BUY, "1", kind=OrderType.MARKET)
+    assert order.status is OrderStatus.EXPIRED
+    assert order.executed == 0
+    assert held(ann, "USDT") == ("100000.00000000", "0.00000000")
+
+
+def test_a_quote_quantity_on_an_empty_book_is_refused(floor: Floor, ann: Account) -> None:
+    text = "Order book liquidity is less than symbol minimum quantity"
+    with pytest.raises(VenueError, match=text):
+        floor.place(ann, Side.BUY, quote="100", kind=OrderType.MARKET)
     assert held(ann, "USDT") == ("100000.00000000", "0.00000000")
 
 
@@ -285,7 +287,7 @@ def test_events_come_in_the_order_of_what_happened(
     ]
     ids = [event.execution_id for event in floor.events if isinstance(event, Execution)]
     assert ids == sorted(set(ids))
-    changes = [event for event in floor.events if isinstance(event, BalanceChange)]
+    changes = [event for event in floor.events if isinstance(event, AccountPosition)]
     assert floor.events[-len(changes) :] == changes
     assert {change.account.name for change in changes} == {"ann", "ben"}
 

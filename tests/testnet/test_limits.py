@@ -169,3 +169,36 @@ class TestRawRequests:
         answer = await alice.limit("BUY", "0.1", "20000")
         assert (answer.status, answer.content["code"]) == (429, -1003)
         assert answer.headers["Retry-After"] == "300"
+
+
+class TestBans:
+    @pytest.fixture
+    def config(self, config: TestnetConfig) -> TestnetConfig:
+        return replace(config, limits=RateLimits(weight_per_minute=1, refusals_before_ban=2))
+
+    async def test_who_goes_on_after_429_is_banned_and_each_time_for_longer(
+        self, alice: Client
+    ) -> None:
+        lengths = []
+        for _ in range(8):
+            statuses = [(await alice.get("/api/v3/ping")).status for _ in range(3)]
+            assert statuses == [200, 429, 429]
+            banned = await alice.get("/api/v3/ping")
+            assert (banned.status, banned.content["code"]) == (418, -1003)
+            seconds = int(banned.headers["Retry-After"])
+            until = alice.clock.time_ms() + seconds * 1000
+            assert banned.content["msg"] == (
+                f"Way too much request weight used; IP banned until {until}. Please use "
+                "WebSocket Streams for live updates to avoid bans."
+            )
+            lengths.append(seconds // 60)
+            alice.clock.advance(seconds - 1)
+            assert (await alice.get("/api/v3/ping")).status == 418
+            alice.clock.advance(1)
+        assert lengths == [2, 8, 32, 128, 512, 2048, 4320, 4320]
+
+    async def test_who_backs_off_is_not_banned(self, alice: Client) -> None:
+        for _ in range(5):
+            assert (await alice.get("/api/v3/ping")).status == 200
+            assert (await alice.get("/api/v3/ping")).status == 429
+            alice.clock.advance(60)

@@ -11,8 +11,9 @@ import pytest
 
 from otonom_trader.testnet import LocalTestnet, ManualClock, MarketSpec, TestnetConfig
 from otonom_trader.testnet.bars import Bar, read_bars
+from otonom_trader.testnet.events import Event
 from otonom_trader.testnet.klines import Candle
-from otonom_trader.testnet.orders import Event, Trade
+from otonom_trader.testnet.orders import Trade
 from tests.testnet.conftest import ALICE, NOON_MS, Client
 
 BARS = [

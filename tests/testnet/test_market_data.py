@@ -53,9 +53,23 @@ REFUSED = [
     ("depth", BTC | {"symbolStatus": "HALT"}, -1220),
     ("klines", BTC, -1102),
     ("klines", BTC | {"interval": "7m"}, -1120),
-    ("klines", BTC | {"interval": "1m", "timeZone": "5"}, -1130),
+    ("klines", BTC | {"interval": "1m", "timeZone": "15"}, -1130),
+    ("klines", BTC | {"interval": "1m", "timeZone": "-12:30"}, -1130),
+    ("klines", BTC | {"interval": "1m", "timeZone": "UTC"}, -1130),
     ("ticker/price", BTC | {"symbols": '["BTCUSDT"]'}, -1128),
-    ("ticker/24hr", BTC | {"type": "SMALL"}, -1130),
+    ("ticker/24hr", BTC | {"type": "SMALL"}, -1139),
+    ("ticker/24hr", BTC | {"symbolStatus": "SLEEPING"}, -1122),
+    ("ticker/24hr", BTC | {"symbolStatus": "HALT"}, -1220),
+    ("ticker", {}, -1102),
+    ("ticker", BTC | {"windowSize": "60m"}, -1130),
+    ("ticker", BTC | {"windowSize": "8d"}, -1130),
+    ("ticker", BTC | {"windowSize": "1d2h"}, -1130),
+    ("ticker/tradingDay", {}, -1102),
+    ("aggTrades", BTC | {"fromId": "1", "startTime": "1"}, -1128),
+    ("executionRules", BTC | {"symbolStatus": "TRADING"}, -1128),
+    ("referencePrice", BTC, -2043),
+    ("referencePrice", {"symbol": "ETHUSDT"}, -2043),
+    ("referencePrice/calculation", {"symbol": "ETHUSDT"}, -2043),
 ]
 
 
@@ -179,3 +193,80 @@ async def test_a_maker_buy_is_marked_as_such(alice: Client, bob: Client) -> None
     await alice.limit("BUY", "0.4", "20000")
     await bob.limit("SELL", "0.4", "20000")
     assert (await alice.get("/api/v3/trades", **BTC)).content[0]["isBuyerMaker"] is True
+
+
+async def test_trades_of_one_taker_at_one_price_are_aggregated(alice: Client, bob: Client) -> None:
+    for price in ("20000", "20000", "20010"):
+        await bob.limit("SELL", "0.1", price)
+    await alice.limit("BUY", "0.25", "20010")
+    await alice.limit("BUY", "0.05", "20010")
+    trades = (await alice.get("/api/v3/aggTrades", **BTC)).content
+    assert [(t["a"], t["p"], t["q"], t["f"], t["l"]) for t in trades] == [
+        (1, "20000.00000000", "0.20000000", 1, 2),
+        (2, "20010.00000000", "0.05000000", 3, 3),
+        (3, "20010.00000000", "0.05000000", 4, 4),
+    ]
+    newer = (await alice.get("/api/v3/aggTrades", **BTC, fromId=2, limit=1)).content
+    assert [trade["a"] for trade in newer] == [2]
+    now = alice.clock.time_ms()
+    assert (await alice.get("/api/v3/aggTrades", **BTC, startTime=now + 1)).content == []
+
+
+async def test_older_trades_are_read_from_an_id(alice: Client, bob: Client) -> None:
+    await bob.limit("SELL", "1", "20000")
+    for _ in range(4):
+        await alice.limit("BUY", "0.1", "20000")
+    path = "/api/v3/historicalTrades"
+    older = (await alice.get(path, **BTC, fromId=2, limit=2)).content
+    assert [trade["id"] for trade in older] == [2, 3]
+    newest = (await alice.get(path, **BTC, limit=2)).content
+    assert [trade["id"] for trade in newest] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("zone", "opened_hours_ago"),
+    [("0", 12), ("8", 20), ("+8:00", 20), ("-1:00", 11), ("05:45", 17.75), ("-12", 0), ("14", 2)],
+)
+async def test_a_day_begins_at_midnight_of_the_zone_asked_for(
+    alice: Client, bob: Client, zone: str, opened_hours_ago: float
+) -> None:
+    await bob.limit("SELL", "0.1", "20000")
+    await alice.limit("BUY", "0.1", "20000")
+    noon = alice.clock.time_ms()
+    wanted = {"interval": "1d", "timeZone": zone}
+    candle = (await alice.get("/api/v3/klines", **BTC, **wanted)).content[-1]
+    opened = noon - int(opened_hours_ago * 3_600_000)
+    assert (candle[0], candle[6]) == (opened, opened + 86_400_000 - 1)
+    assert (candle[1], candle[5], candle[8]) == ("20000.00000000", "0.10000000", 1)
+    day = (await alice.get("/api/v3/ticker/tradingDay", **BTC, timeZone=zone)).content
+    assert (day["openTime"], day["closeTime"]) == (opened, opened + 86_400_000 - 1)
+
+
+async def test_a_zone_does_not_move_candles_shorter_than_its_offset(
+    alice: Client, bob: Client
+) -> None:
+    await bob.limit("SELL", "0.1", "20000")
+    await alice.limit("BUY", "0.1", "20000")
+    for interval in ("1m", "1h"):
+        wanted = {"interval": interval}
+        plain = (await alice.get("/api/v3/klines", **BTC, **wanted)).content
+        moved = (await alice.get("/api/v3/klines", **BTC, **wanted, timeZone="9")).content
+        assert plain == moved
+
+
+async def test_a_rolling_window_opens_on_the_minute(alice: Client, bob: Client) -> None:
+    async def trade(price: str) -> None:
+        await bob.limit("SELL", "0.1", price)
+        await alice.limit("BUY", "0.1", price)
+
+    await trade("20000")
+    alice.clock.advance(3600)
+    await trade("21000")
+    alice.clock.advance(67.099)
+    now = alice.clock.time_ms()
+    hour = (await alice.get("/api/v3/ticker", **BTC, windowSize="1h")).content
+    assert (hour["openTime"], hour["closeTime"]) == (now - 3_600_000 - 7_099, now)
+    assert (hour["openPrice"], hour["count"]) == ("21000.00000000", 1)
+    longer = (await alice.get("/api/v3/ticker", **BTC, windowSize="2h")).content
+    assert (longer["openPrice"], longer["count"]) == ("20000.00000000", 2)
+    assert longer["priceChangePercent"] == "5.000"

@@ -16,6 +16,7 @@ LIMIT = {
     "price": "20000",
 }
 MARKET = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+STOP = LIMIT | {"type": "STOP_LOSS_LIMIT", "stopPrice": "20000"}
 DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 
 
@@ -101,14 +102,26 @@ REFUSED = [
         LIMIT | {"side": "SELL", "quantity": "11"},
         (-2010, "Account has insufficient balance for requested action."),
     ),
+    (LIMIT | {"type": "STOP_LOSS"}, not_required("timeInForce")),
     (
-        LIMIT | {"type": "STOP_LOSS"},
-        (-2010, "Stop loss orders are not supported for this symbol."),
+        without(LIMIT | {"type": "STOP_LOSS"}, "timeInForce", "price"),
+        (-1102, "Param 'stopPrice' or 'trailingDelta' must be sent, but both were empty/null!"),
     ),
     (
-        LIMIT | {"icebergQty": "0.001"},
-        (-2010, "Iceberg orders are not supported for this symbol."),
+        LIMIT | {"icebergQty": "0.001", "timeInForce": "IOC"},
+        (-1014, "Unsupported order combination."),
     ),
+    (LIMIT | {"icebergQty": "0.02"}, (-2010, "IcebergQty exceeds QTY.")),
+    (LIMIT | {"icebergQty": "0.00009"}, (-1013, "Filter failure: ICEBERG_PARTS")),
+    (
+        LIMIT | {"pegPriceType": "PRIMARY_PEG"},
+        (-2010, "Pegged orders are not supported for this symbol."),
+    ),
+    (STOP | {"stopPrice": "0"}, (-1013, "Invalid stop price.")),
+    (STOP | {"stopPrice": "20000.001"}, (-1013, "Filter failure: PRICE_FILTER")),
+    (STOP | {"trailingDelta": "9"}, (-1013, "Filter failure: TRAILING_DELTA")),
+    (STOP | {"trailingDelta": "2001"}, (-1013, "Filter failure: TRAILING_DELTA")),
+    (STOP | {"quoteOrderQty": "100"}, not_required("quoteOrderQty")),
 ]
 
 
@@ -237,10 +250,10 @@ async def test_an_account_has_at_most_200_orders_open_in_a_symbol(
 
 
 UNSERVED = [
-    ("GET", "/api/v3/aggTrades"),
-    ("POST", "/api/v3/order/cancelReplace"),
-    ("PUT", "/api/v3/order/amend/keepPriority"),
-    ("POST", "/api/v3/orderList/oco"),
+    ("POST", "/api/v3/sor/order"),
+    ("POST", "/api/v3/sor/order/test"),
+    ("POST", "/api/v3/order/oco"),
+    ("POST", "/api/v3/userDataStream"),
     ("PUT", "/api/v3/order"),
     ("GET", "/sapi/v1/capital/config/getall"),
     ("GET", "/"),

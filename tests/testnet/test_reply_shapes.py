@@ -1,12 +1,15 @@
 """Replies have the fields, in order, and the JSON types of the documentation's examples."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
-from tests.testnet.conftest import Client
+from otonom_trader.testnet import LocalTestnet, ManualClock, RateLimits, TestnetConfig
+from tests.testnet.conftest import ALICE, Client
 
 BTC = {"symbol": "BTCUSDT"}
 LIMIT = BTC | {"side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.1"}
@@ -123,6 +126,264 @@ async def test_a_reply_has_the_fields_and_types_of_its_example(
         theirs["symbols"][0].pop("filters")
         ours["symbols"][0].pop("filters")
     assert json.dumps(ours) == json.dumps(theirs)
+
+
+OCO = BTC | {
+    "side": "SELL",
+    "quantity": "1",
+    "aboveType": "LIMIT_MAKER",
+    "abovePrice": "21000",
+    "belowType": "STOP_LOSS_LIMIT",
+    "belowStopPrice": "19000",
+    "belowPrice": "18900",
+    "belowTimeInForce": "GTC",
+    "newOrderRespType": "RESULT",
+}
+OTO = BTC | {
+    "workingType": "LIMIT",
+    "workingSide": "BUY",
+    "workingPrice": "19500",
+    "workingQuantity": "1",
+    "workingTimeInForce": "GTC",
+    "pendingSide": "SELL",
+    "pendingQuantity": "1",
+    "pendingType": "MARKET",
+    "pendingClientOrderId": "pending",
+}
+OTOCO = {
+    **{
+        name: value
+        for name, value in OTO.items()
+        if name[:11] not in ("pendingType", "pendingClie")
+    },
+    "pendingAboveType": "LIMIT_MAKER",
+    "pendingAbovePrice": "21000",
+    "pendingBelowType": "STOP_LOSS_LIMIT",
+    "pendingBelowPrice": "18900",
+    "pendingBelowStopPrice": "19000",
+    "pendingBelowTimeInForce": "IOC",
+}
+REPLACE = LIMIT | {"price": "15000", "cancelReplaceMode": "STOP_ON_FAILURE"}
+LIST = "/api/v3/orderList"
+AMEND = "/api/v3/order/amend/keepPriority"
+Step = tuple[str, str, dict[str, str]]
+SELL = LIMIT | {"side": "SELL", "price": "22000", "newClientOrderId": "mine"}
+MINE: Step = ("POST", "/api/v3/order", SELL)
+AMENDED: Step = ("PUT", AMEND, BTC | {"origClientOrderId": "mine", "newQty": "0.05"})
+POST_OCO: Step = ("POST", f"{LIST}/oco", OCO)
+POST_OTO: Step = ("POST", f"{LIST}/oto", OTO)
+
+# number of the example, what is sent: the last reply is compared
+FOLLOWED: list[tuple[str, list[Step]]] = [
+    ("00908", [("GET", "/api/v3/executionRules", {})]),
+    ("01024", [("GET", "/api/v3/historicalTrades", BTC)]),
+    ("01100", [("GET", "/api/v3/aggTrades", BTC)]),
+    ("01527", [("GET", "/api/v3/ticker/tradingDay", BTC)]),
+    ("01549", [("GET", "/api/v3/ticker/tradingDay", {"symbols": '["BTCUSDT"]'})]),
+    ("01592", [("GET", "/api/v3/ticker/tradingDay", BTC | {"type": "MINI"})]),
+    ("01611", [("GET", "/api/v3/ticker/tradingDay", {"symbols": '["BTCUSDT"]', "type": "MINI"})]),
+    ("01908", [("GET", "/api/v3/ticker", BTC)]),
+    ("01931", [("GET", "/api/v3/ticker", {"symbols": '["BTCUSDT"]'})]),
+    ("01974", [("GET", "/api/v3/ticker", BTC | {"type": "MINI"})]),
+    ("01995", [("GET", "/api/v3/ticker", {"symbols": '["BTCUSDT"]', "type": "MINI"})]),
+    ("02048", [("GET", "/api/v3/referencePrice", BTC)]),
+    ("02068", [("GET", "/api/v3/referencePrice", {"symbol": "ETHUSDT"})]),
+    ("02098", [("GET", "/api/v3/referencePrice/calculation", {"symbol": "ETHUSDT"})]),
+    ("02107", [("GET", "/api/v3/referencePrice/calculation", BTC)]),
+    ("02351", [("POST", "/api/v3/order/test", SELL)]),
+    ("02357", [("POST", "/api/v3/order/test", SELL | {"computeCommissionRates": "true"})]),
+    ("02439", [("DELETE", "/api/v3/order", BTC | {"orderId": "2", "cancelRestrictions": "X"})]),
+    (
+        "02446",
+        [
+            MINE,
+            (
+                *("DELETE", "/api/v3/order"),
+                BTC | {"origClientOrderId": "mine", "cancelRestrictions": "ONLY_PARTIALLY_FILLED"},
+            ),
+        ],
+    ),
+    ("02850", [("POST", "/api/v3/order/cancelReplace", REPLACE | {"cancelOrderId": "99"})]),
+    (
+        "02867",
+        [
+            MINE,
+            (
+                *("POST", "/api/v3/order/cancelReplace"),
+                BTC
+                | {
+                    "side": "BUY",
+                    "type": "LIMIT_MAKER",
+                    "quantity": "0.1",
+                    "price": "21000",
+                    "cancelReplaceMode": "STOP_ON_FAILURE",
+                    "cancelOrigClientOrderId": "mine",
+                },
+            ),
+        ],
+    ),
+    (
+        "02902",
+        [
+            (
+                *("POST", "/api/v3/order/cancelReplace"),
+                REPLACE
+                | {
+                    "cancelReplaceMode": "ALLOW_FAILURE",
+                    "cancelOrderId": "99",
+                    "newOrderRespType": "ACK",
+                },
+            )
+        ],
+    ),
+    (
+        "02926",
+        [
+            (
+                *("POST", "/api/v3/order/cancelReplace"),
+                BTC
+                | {
+                    "side": "BUY",
+                    "type": "LIMIT_MAKER",
+                    "quantity": "0.1",
+                    "price": "21000",
+                    "cancelReplaceMode": "ALLOW_FAILURE",
+                    "cancelOrderId": "99",
+                },
+            )
+        ],
+    ),
+    ("03029", [MINE, AMENDED]),
+    ("03057", [POST_OTO, ("PUT", AMEND, BTC | {"origClientOrderId": "pending", "newQty": "0.5"})]),
+    ("03432", [POST_OTO]),
+    ("03587", [("POST", f"{LIST}/otoco", OTOCO)]),
+    ("03970", [POST_OCO, ("DELETE", LIST, BTC | {"orderListId": "0"})]),
+    ("04424", [POST_OCO, ("GET", LIST, {"orderListId": "0"})]),
+    ("04476", [POST_OCO, ("GET", "/api/v3/allOrderList", {})]),
+    ("04544", [POST_OCO, ("GET", "/api/v3/openOrderList", {})]),
+    (
+        "04716",
+        [
+            ("POST", "/api/v3/order", SELL | {"price": "20500"}),
+            ("POST", "/api/v3/order", LIMIT | {"price": "20500"}),
+            ("GET", "/api/v3/myPreventedMatches", BTC | {"preventedMatchId": "0"}),
+        ],
+    ),
+    ("04878", [MINE, AMENDED, ("GET", "/api/v3/order/amendments", BTC | {"orderId": "4"})]),
+]
+
+
+@pytest.mark.parametrize(
+    ("number", "steps"), [pytest.param(*case, id=case[0]) for case in FOLLOWED]
+)
+async def test_a_reply_is_that_of_its_example(
+    shared_data: Path, alice: Client, bob: Client, number: str, steps: list[Step]
+) -> None:
+    await bob.limit("SELL", "1", "21000")
+    await alice.limit("BUY", "0.1", "20000")
+    await bob.limit("SELL", "0.1", "20000")
+    content: Any = None
+    for method, path, parameters in steps:
+        if "order" in path.lower() or "my" in path:
+            content = (await alice.signed(method, path, **parameters)).content
+        else:
+            content = (await alice.get(path, **parameters)).content
+    folder = shared_data / "binance-docs-examples" / "rest-api"
+    (file,) = folder.glob(f"{number}-*.json")
+    documented = json.loads(file.read_text())
+    assert json.dumps(shape(content)) == json.dumps(shape(documented))
+    if "code" in documented:
+        assert (content["code"], content["msg"]) == (documented["code"], documented["msg"])
+    if "data" in documented:
+        for half in ("cancelResult", "newOrderResult"):
+            assert content["data"][half] == documented["data"][half]
+
+
+async def test_a_reference_price_that_is_over_is_told_as_null(
+    shared_data: Path, alice: Client, bob: Client, clock: ManualClock
+) -> None:
+    await bob.limit("SELL", "0.1", "20000")
+    await alice.limit("BUY", "0.1", "20000")
+    clock.advance(60)
+    content = (await alice.get("/api/v3/referencePrice", **BTC)).content
+    folder = shared_data / "binance-docs-examples" / "rest-api"
+    documented = json.loads((folder / "02058-query-reference-price.json").read_text())
+    assert json.dumps(shape(content)) == json.dumps(shape(documented))
+
+
+@pytest.mark.parametrize(("number", "mode"), [("02947", "DO_NOTHING"), ("02956", "CANCEL_ONLY")])
+async def test_a_replacement_over_the_order_count_is_that_of_its_example(
+    shared_data: Path,
+    config: TestnetConfig,
+    session: aiohttp.ClientSession,
+    clock: ManualClock,
+    number: str,
+    mode: str,
+) -> None:
+    one = replace(config, limits=RateLimits(orders_per_10_seconds=1))
+    async with LocalTestnet(one) as venue:
+        alice = Client(venue.url, session, clock, ALICE.api_key, ALICE.api_secret)
+        await alice.limit("BUY", "0.1", "20000")
+        asked = REPLACE | {"cancelOrderId": "1", "orderRateLimitExceededMode": mode}
+        content = (await alice.signed("POST", "/api/v3/order/cancelReplace", **asked)).content
+    folder = shared_data / "binance-docs-examples" / "rest-api"
+    (file,) = folder.glob(f"{number}-*.json")
+    documented = json.loads(file.read_text())
+    assert json.dumps(shape(content)) == json.dumps(shape(documented))
+    limited = content["data"]["newOrderResponse"] if mode == "CANCEL_ONLY" else content
+    assert limited["msg"] == "Too many new orders; current limit is 1 orders per 10 SECOND."
+
+
+NEVER = {
+    "00125": "a refusal, compared with that of an unknown symbol",
+    "01062": "there are no block trades: always []",
+    "02118": "no reference price comes from outside",
+    "03160": "POST order/oco is not documented on the venue's own testnet, and not served",
+    "03729": "OPO is refused by name",
+    "03854": "OPOCO is refused by name",
+    "04078": "SOR is refused by name",
+    "04144": "SOR is refused by name",
+    "04151": "SOR is refused by name",
+    "04776": "allocations come of SOR: always []",
+}
+
+
+def test_every_example_of_the_rest_page_is_compared_or_never_given(shared_data: Path) -> None:
+    folder = shared_data / "binance-docs-examples"
+    compared = {number for number, _ in FOLLOWED} | set(NEVER)
+    compared |= {"02058", "02947", "02956", "03292", "04928"}
+    left = []
+    for entry in json.loads((folder / "index.json").read_text()):
+        number = Path(entry["file"]).name[:5]
+        if entry["doc"] != "rest-api.md" or number in compared:
+            continue
+        content = json.loads((folder / entry["file"]).read_text())
+        left += [number] * all(
+            (entry["endpoint"], entry["label"]) != (endpoint, label)
+            or (kind is not None and not isinstance(content, kind))
+            for endpoint, label, kind, _ in SERVED
+        )
+    assert left == []
+
+
+async def test_own_filters_are_told_in_three_groups(shared_data: Path, alice: Client) -> None:
+    folder = shared_data / "binance-docs-examples" / "rest-api"
+    documented = json.loads((folder / "04928-query-relevant-filters.json").read_text())
+    assert list((await alice.signed("GET", "/api/v3/myFilters", **BTC)).content) == list(documented)
+
+
+async def test_an_oco_of_icebergs_is_that_of_its_example(
+    shared_data: Path, alice: Client, bob: Client
+) -> None:
+    await bob.limit("SELL", "0.1", "20000")
+    await alice.limit("BUY", "0.1", "20000")
+    answer = await alice.signed("POST", f"{LIST}/oco", **OCO, belowIcebergQty="0.5")
+    folder = shared_data / "binance-docs-examples" / "rest-api"
+    documented = json.loads((folder / "03292-new-order-list-oco.json").read_text())
+    for ours, theirs in zip(
+        answer.content["orderReports"], documented["orderReports"], strict=True
+    ):
+        assert json.dumps(shape(ours)) == json.dumps(shape(theirs))
 
 
 FILTERS = {"PRICE_FILTER", "LOT_SIZE", "ICEBERG_PARTS", "MARKET_LOT_SIZE", "TRAILING_DELTA"}

@@ -368,7 +368,8 @@ async def test_a_prevented_match_with_oneself_is_told_on_both_orders(
     assert answer.content["status"] == "FILLED"
     assert answer.content["preventedMatches"] == [
         {
-            "preventedMatchId": 1,
+            "preventedMatchId": 0,
+            "makerSymbol": "BTCUSDT",
             "makerOrderId": own.content["orderId"],
             "price": "20000.00000000",
             "makerPreventedQuantity": "0.10000000",
@@ -376,5 +377,5 @@ async def test_a_prevented_match_with_oneself_is_told_on_both_orders(
     ]
     found = await alice.signed("GET", ORDER, symbol="BTCUSDT", orderId=own.content["orderId"])
     assert found.content["status"] == "EXPIRED_IN_MATCH"
-    assert found.content["preventedMatchId"] == 1
+    assert found.content["preventedMatchId"] == 0
     assert found.content["preventedQuantity"] == "0.10000000"

@@ -1,0 +1,188 @@
+"""``otonom-trader testnet``: a local exchange to rehearse on, and faults ordered from it."""
+
+import asyncio
+import json
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from otonom_trader.domain.amount import exact
+from otonom_trader.domain.errors import TraderError
+
+testnet_app = typer.Typer(
+    help="Run a local Binance Spot exchange on loopback, with play money, until stopped.",
+    add_completion=False,
+)
+
+_PATIENCE_SECONDS = 10.0
+
+Url = Annotated[str, typer.Option("--url", help="The testnet's address, as it printed it.")]
+
+
+@testnet_app.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    api_key: Annotated[str, typer.Option(help="The account's key.")] = "testApiKey",
+    api_secret: Annotated[str, typer.Option(help="Its secret.")] = "testSecret",  # noqa: S107
+    public_key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=FILE", help="A further key, RSA or Ed25519 in PEM."),
+    ] = None,
+    balance: Annotated[
+        list[str] | None, typer.Option(metavar="ASSET=AMOUNT", help="May be given again.")
+    ] = None,
+    market: Annotated[
+        str, typer.Option(help="synthetic, empty, bars:FILE[@SYMBOL] or book:REST,STREAM.")
+    ] = "synthetic",
+    speed: Annotated[str, typer.Option(help="Play a one-minute bar in 60/SPEED seconds.")] = "1",
+    warmup: Annotated[int, typer.Option(min=0, help="Bars of history before the start.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    limit: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=NUMBER", help="A rate limit; may be repeated.")
+    ] = None,
+    exchange_info: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A saved exchangeInfo: what is listed.")
+    ] = None,
+    query_lag: Annotated[
+        int, typer.Option(min=0, metavar="MS", help="How far queries lag behind the engine.")
+    ] = 0,
+) -> None:
+    """Run a local Binance Spot exchange on loopback, with play money, until stopped."""
+    if context.invoked_subcommand is not None:
+        return
+    from otonom_trader import testnet as venue  # noqa: PLC0415  only this command needs it
+
+    try:
+        account = venue.AccountConfig(
+            api_key=api_key,
+            api_secret=api_secret,
+            balances=venue.parse_balances(balance or ["USDT=100000", "BTC=0.5"]),
+            keys=tuple(_public_key(text) for text in public_key or []),
+        )
+        chosen = venue.TestnetConfig(
+            port=port,
+            accounts=(account,),
+            market=venue.MarketSpec.parse(market),
+            speed=exact(speed, "speed"),
+            warmup_bars=warmup,
+            seed=seed,
+            limits=venue.RateLimits.parse(limit or []),
+            exchange_info=exchange_info,
+            query_lag_ms=query_lag,
+        )
+        _until_signalled(venue.serve(chosen, typer.echo))
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong)) from None
+    except OSError as fault:
+        raise TraderError(f"the testnet cannot listen on port {port}: {fault.strerror}") from None
+
+
+@testnet_app.command()
+def fault(
+    name: Annotated[str, typer.Argument(help="Such as drop_after; docs/testnet.md lists them.")],
+    url: Url,
+    path: Annotated[
+        str, typer.Option(help="A REST path, a WebSocket method, or a stream such as user.")
+    ] = "/api/v3/order",
+    method: Annotated[str, typer.Option(help="Of a REST path.")] = "POST",
+    count: Annotated[int | None, typer.Option(min=1, help="So many requests.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="For so long.")] = None,
+    probability: Annotated[float | None, typer.Option(min=0, max=1, help="By chance.")] = None,
+    milliseconds: Annotated[int | None, typer.Option("--ms", min=0, help="Of a delay.")] = None,
+    retry_after: Annotated[int | None, typer.Option(min=0, help="Seconds, of a limit.")] = None,
+    unexecuted: Annotated[
+        bool, typer.Option("--unexecuted", help="The engine does not act, where that is a choice.")
+    ] = False,
+) -> None:
+    """Order a fault from a running testnet; prints its id."""
+    wanted: dict[str, Any] = {"path": path, "fault": name}
+    if path.startswith("/"):
+        wanted["method"] = method
+    given = {
+        "count": count,
+        "seconds": seconds,
+        "probability": probability,
+        "ms": milliseconds,
+        "retry_after_s": retry_after,
+    }
+    wanted |= {key: value for key, value in given.items() if value is not None}
+    if unexecuted:
+        wanted["executed"] = False
+    typer.echo(_ask(url, "POST", "/testnet/faults", wanted)["id"])
+
+
+@testnet_app.command()
+def faults(url: Url) -> None:
+    """Show the faults that are on, as JSON."""
+    typer.echo(json.dumps(_ask(url, "GET", "/testnet/faults"), indent=2))
+
+
+@testnet_app.command()
+def mend(
+    url: Url,
+    fault_id: Annotated[int | None, typer.Argument(metavar="[ID]", help="All without one.")] = None,
+) -> None:
+    """End a fault, or all of them."""
+    suffix = "" if fault_id is None else f"/{fault_id}"
+    _ask(url, "DELETE", f"/testnet/faults{suffix}")
+
+
+@testnet_app.command()
+def truth(url: Url) -> None:
+    """Print the engine's own orders, fills, balances and requests, as JSON."""
+    typer.echo(json.dumps(_ask(url, "GET", "/testnet/truth"), indent=2))
+
+
+def _ask(url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Ask a testnet's control interface; raises `TraderError` with its words when it refuses."""
+    if not url.startswith(("http://127.0.0.1", "http://localhost", "https://127.0.0.1")):
+        raise typer.BadParameter(f"{url!r} is no local testnet: give the address that it printed")
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url.rstrip("/") + path, data, method=method)  # noqa: S310  loopback
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=_PATIENCE_SECONDS) as reply:
+            return json.load(reply)
+    except urllib.error.HTTPError as refusal:
+        raise TraderError(f"the testnet refused: {_reason(refusal.read())}") from None
+    except (OSError, ValueError) as failure:
+        raise TraderError(f"no testnet answers at {url}: {failure}") from None
+
+
+def _reason(reply: bytes) -> str:
+    try:
+        answer = json.loads(reply)
+    except ValueError:
+        return reply[:200].decode(errors="replace")
+    return str(answer.get("error") or answer.get("msg") or answer)
+
+
+def _public_key(text: str) -> Any:
+    from otonom_trader import testnet as venue  # noqa: PLC0415  as in `run`
+
+    name, separator, file = text.partition("=")
+    if not separator:
+        raise ValueError(f"public key {text!r} is not KEY=FILE")
+    try:
+        return venue.KeyConfig(name, public_key=Path(file).read_text("ascii"))
+    except OSError as missing:
+        raise ValueError(f"{file}: {missing.strerror}") from None
+
+
+def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
+    async def serve() -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await work
+
+    asyncio.run(serve())

@@ -1,0 +1,143 @@
+"""Cancel-replace: POST order/cancelReplace of the REST page.
+
+The new order, its filters and the order count are judged before the cancel, as documented; the
+count grows by one even where the new order is then not attempted. The statuses follow the table
+of that endpoint, also where the account has used up its order count: with STOP_ON_FAILURE 429,
+with ALLOW_FAILURE 409 or 400. (The page of the WebSocket API has other ones there.)
+"""
+
+from typing import Any, Final
+
+from otonom_trader.testnet import errors, replies
+from otonom_trader.testnet.call import Call, signed
+from otonom_trader.testnet.engine import REJECTIONS
+from otonom_trader.testnet.errors import VenueError
+from otonom_trader.testnet.order_parameters import ORDER_PARAMETERS, read_order, response_type
+from otonom_trader.testnet.orders import NewOrder, Order
+from otonom_trader.testnet.trading import (
+    cancel,
+    check_admission,
+    check_restrictions,
+    check_static_filters,
+    count_orders,
+    find_order,
+    note,
+    restriction_of,
+    uncount_orders,
+)
+
+_MODES: Final = ("STOP_ON_FAILURE", "ALLOW_FAILURE")
+_LIMIT_MODES: Final = ("DO_NOTHING", "CANCEL_ONLY")
+_REASONS: Final = {text: reason for reason, text in REJECTIONS.items()}
+
+
+def replace_order(call: Call) -> Any:
+    parameters = call.parameters
+    rules = call.symbol()
+    stops = _one_of(call, "cancelReplaceMode", _MODES) == "STOP_ON_FAILURE"
+    limit_mode = _one_of(call, "orderRateLimitExceededMode", _LIMIT_MODES, "DO_NOTHING")
+    restriction_of(parameters)
+    if "cancelOrderId" not in parameters and "cancelOrigClientOrderId" not in parameters:
+        raise errors.either("cancelOrigClientOrderId", "cancelOrderId")
+    new = read_order(call, rules)
+    wanted = response_type(parameters)
+    if not rules.allows("cancelReplaceAllowed"):
+        raise errors.rejected("Order cancel-replace is not supported for this symbol.")
+    check_static_filters(call, rules, [new])
+    exceeded: VenueError | None = None
+    try:
+        count_orders(call, 1)
+    except VenueError as error:
+        if limit_mode == "DO_NOTHING":
+            raise
+        exceeded = error
+    if exceeded is None:
+        try:
+            check_admission(call, rules, [new])
+        except VenueError:
+            uncount_orders(call, 1)
+            raise
+    cancel_failure, cancel_reply = _cancel(call)
+    if cancel_failure is not None and stops:
+        status = exceeded.status if exceeded is not None else 400
+        raise _failed("FAILURE", "NOT_ATTEMPTED", cancel_failure.content, None, status)
+    new_failure, new_reply = exceeded, None
+    if exceeded is None:
+        new_failure, new_reply = _place(call, new, wanted)
+    if cancel_failure is None and new_failure is None:
+        return {
+            "cancelResult": "SUCCESS",
+            "newOrderResult": "SUCCESS",
+            "cancelResponse": cancel_reply,
+            "newOrderResponse": new_reply,
+        }
+    if new_failure is not None and exceeded is None and cancel_failure is None:
+        _tell_rejected(call, new, new_failure)
+    raise _failed(
+        "SUCCESS" if cancel_failure is None else "FAILURE",
+        "SUCCESS" if new_failure is None else "FAILURE",
+        cancel_reply if cancel_failure is None else cancel_failure.content,
+        new_reply if new_failure is None else new_failure.content,
+        429 if exceeded is not None and stops else None,
+    )
+
+
+def _cancel(call: Call) -> tuple[VenueError | None, Any]:
+    try:
+        order: Order = find_order(call, "cancelOrderId", "cancelOrigClientOrderId")
+        check_restrictions(call, order)
+    except VenueError as failure:
+        return failure, None
+    cancel_id = call.parameters.text("cancelNewClientOrderId") or call.exchange.new_client_id()
+    return None, cancel(call, order, cancel_id)
+
+
+def _place(call: Call, new: NewOrder, wanted: str | None) -> tuple[VenueError | None, Any]:
+    try:
+        order = call.exchange.place(call.account, new, call.now_ms)
+    except VenueError as failure:
+        return failure, None
+    note(call, order)
+    return None, replies.by_response_type(order, wanted, call.ticks)
+
+
+def _failed(
+    cancel_result: str, new_result: str, cancel_reply: Any, new_reply: Any, status: int | None
+) -> VenueError:
+    """-2021 where one half was done, -2022 where nothing was."""
+    data = {
+        "cancelResult": cancel_result,
+        "newOrderResult": new_result,
+        "cancelResponse": cancel_reply,
+        "newOrderResponse": new_reply,
+    }
+    if "SUCCESS" in (cancel_result, new_result):
+        text = "Order cancel-replace partially failed."
+        return VenueError(-2021, text, status=status or 409, data=data)
+    return VenueError(-2022, "Order cancel-replace failed.", status=status or 400, data=data)
+
+
+def _tell_rejected(call: Call, new: NewOrder, failure: VenueError) -> None:
+    reason = _REASONS.get(failure.msg)
+    if reason is not None:
+        call.exchange.report_rejected(call.account, new, reason, call.now_ms)
+
+
+def _one_of(call: Call, name: str, values: tuple[str, ...], default: str | None = None) -> str:
+    value = call.parameters.text(name) or default
+    if value is None:
+        raise errors.mandatory(name)
+    if value not in values:
+        raise errors.invalid_data(name)
+    return value
+
+
+ROUTES: Final = {
+    ("POST", "/api/v3/order/cancelReplace"): signed(
+        replace_order,
+        1,
+        ORDER_PARAMETERS + " cancelReplaceMode cancelNewClientOrderId cancelOrigClientOrderId "
+        "cancelOrderId cancelRestrictions orderRateLimitExceededMode",
+        is_trading=True,
+    ),
+}

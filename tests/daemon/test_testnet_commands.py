@@ -1,0 +1,91 @@
+"""``otonom-trader testnet``: the exchange as a process, and faults ordered from it."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from otonom_trader.testnet import LocalTestnet, TestnetConfig
+
+ENTRY = (sys.executable, "-m", "otonom_trader.daemon.entry", "testnet")
+
+
+async def command(*arguments: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *ENTRY, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_it_prints_one_line_with_its_url_and_ends_by_a_signal() -> None:
+    process = await asyncio.create_subprocess_exec(*ENTRY, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    line = (await process.stdout.readline()).decode()
+    assert line.startswith("Local Binance Spot testnet ready at http://127.0.0.1:")
+    process.send_signal(signal.SIGTERM)
+    assert await process.stdout.read() == b""
+    assert await process.wait() == 0
+
+
+async def test_a_fault_is_ordered_listed_and_ended() -> None:
+    async with LocalTestnet(TestnetConfig()) as venue:
+        url = ("--url", venue.url)
+        status, out, _ = await command(
+            "fault", "http_503", *url, "--count", "2", "--unexecuted", "--path", "/api/v3/order"
+        )
+        assert status == 0
+        _, listed, _ = await command("faults", *url)
+        (fault,) = json.loads(listed)
+        assert fault["id"] == int(out)
+        assert (fault["fault"], fault["count"], fault["executed"]) == ("http_503", 2, False)
+        assert (await command("mend", *url))[0] == 0
+        assert json.loads((await command("faults", *url))[1]) == []
+        truth = json.loads((await command("truth", *url))[1])
+        assert truth["orders"] == []
+
+
+async def test_an_unknown_fault_is_refused_with_the_ones_there_are() -> None:
+    async with LocalTestnet(TestnetConfig()) as venue:
+        status, _, err = await command("fault", "earthquake", "--url", venue.url, "--count", "1")
+    assert status == 1
+    assert "'earthquake' is unknown" in err
+    assert "drop_after" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--speed", "fast"), "speed must be a finite number"),
+        (("--market", "stocks"), "unknown market 'stocks'"),
+        (("--market", "bars:/nowhere.csv"), "/nowhere.csv: No such file"),
+        (("--balance", "USDT"), "is not ASSET=AMOUNT"),
+        (("--limit", "patience=1"), "unknown limit 'patience'"),
+        (("--public-key", "pem"), "is not KEY=FILE"),
+        (("faults", "--url", "https://api.binance.com"), "is no local testnet"),
+    ],
+)
+async def test_what_cannot_be_meant_is_a_usage_error(
+    arguments: tuple[str, ...], sentence: str
+) -> None:
+    status, _, err = await command(*arguments)
+    assert (status, sentence in err) == (64, True), err
+    assert "Traceback" not in err
+
+
+async def test_no_testnet_at_the_url_is_said_so() -> None:
+    status, _, err = await command("faults", "--url", "http://127.0.0.1:9")
+    assert status == 1
+    assert "no testnet answers at http://127.0.0.1:9" in err
+
+
+async def test_a_further_key_may_be_given_by_file(tmp_path: Path) -> None:
+    missing = tmp_path / "key.pem"
+    status, _, err = await command("--public-key", f"mine={missing}")
+    assert status == 64
+    assert f"{missing}: No such file" in err
