@@ -1,7 +1,7 @@
 # Two commands do all the set-up: `make run` and `make test`. The others are for daily work.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: run test check dev bench clean help
+.PHONY: run test test-clients check dev bench clean help
 
 PYTHON ?= python3
 VENV := .venv
@@ -46,6 +46,9 @@ check: $(VENV)/.wheel  ## format, lint, types, import rules
 	$(BIN)/mypy $(ROOMS:%=-p otonom_trader.%)
 	$(BIN)/mypy tests examples benchmarks
 	$(BIN)/lint-imports
+
+test-clients: $(VENV)/.wheel  ## unmodified Binance clients against the local testnet, each in an environment of its own
+	$(BIN)/python tests/clients/run.py $(ARGS)
 
 bench: $(VENV)/.wheel  ## the speed table, measured side by side
 	$(BIN)/python benchmarks/bench.py

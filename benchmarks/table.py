@@ -18,6 +18,7 @@ from benchmarks.measure import Row
 from benchmarks.orders import measure_decision, measure_order
 from benchmarks.process import ROOT
 from benchmarks.start import measure_start
+from benchmarks.testnet import measure_testnet
 from benchmarks.workplace import Workplace, stub_venue
 
 Measure = Callable[[Workplace], Awaitable[list[Row]]]
@@ -30,6 +31,7 @@ ROWS: dict[int, Measure] = {
     5: measure_kill,
     6: measure_start,
     7: measure_idle,
+    8: measure_testnet,
 }
 
 
