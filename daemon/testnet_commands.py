@@ -39,7 +39,7 @@ def run(
         list[str] | None, typer.Option(metavar="ASSET=AMOUNT", help="May be given again.")
     ] = None,
     market: Annotated[
-        str, typer.Option(help="synthetic, empty, bars:FILE[@SYMBOL] or book:REST,STREAM.")
+        str, typer.Option(help="synthetic, empty, bars:FILE[@SYMBOL] or book:REST,STREAM[,loop].")
     ] = "synthetic",
     speed: Annotated[str, typer.Option(help="Play a one-minute bar in 60/SPEED seconds.")] = "1",
     warmup: Annotated[int, typer.Option(min=0, help="Bars of history before the start.")] = 0,
@@ -53,6 +53,10 @@ def run(
     query_lag: Annotated[
         int, typer.Option(min=0, metavar="MS", help="How far queries lag behind the engine.")
     ] = 0,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve https and wss.")] = False,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --tls: where to write what to trust.")
+    ] = None,
 ) -> None:
     """Run a local Binance Spot exchange on loopback, with play money, until stopped."""
     if context.invoked_subcommand is not None:
@@ -76,6 +80,8 @@ def run(
             limits=venue.RateLimits.parse(limit or []),
             exchange_info=exchange_info,
             query_lag_ms=query_lag,
+            tls=tls,
+            certificate=certificate,
         )
         _until_signalled(venue.serve(chosen, typer.echo))
     except ValueError as wrong:

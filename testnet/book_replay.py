@@ -206,17 +206,14 @@ class BookReplay:
         side = self._book.side(maker_side)
         reach = takewhile(lambda level: side.accepts(level, trade.price), side)
         there = sum(level.total for level in reach)
-        qty = trade.qty
-        if there < qty:
-            order = self._order(maker_side, trade.price, qty - there)
-            [placed] = self._change([], [order], at_ms, 0)
-            # What met a client's order already has traded.
-            qty -= placed.executed
+        if there < trade.qty:
+            # A client's order on the other side, at this price, may take part of it already.
+            missing = self._order(maker_side, trade.price, trade.qty - there)
+            self._change([], [missing], at_ms, 0)
         self._touched[maker_side, trade.price] = None
-        if qty:
-            taker = self._order(taker_side, trade.price, qty, TimeInForce.IOC)
-            self._fund([taker])
-            self._exchange.place(self._account, taker, at_ms)
+        taker = self._order(taker_side, trade.price, trade.qty, TimeInForce.IOC)
+        self._fund([taker])
+        self._exchange.place(self._account, taker, at_ms)
 
     def _change(
         self, cuts: list[tuple[Order, int]], added: list[NewOrder], at_ms: int, update_id: int

@@ -385,6 +385,32 @@ async def test_a_reduced_level_keeps_its_place_and_an_addition_queues_behind_cli
     assert stage.shown["b"]["0.35"] == "25"
 
 
+async def test_what_came_last_to_a_level_leaves_it_first(staged: Any) -> None:
+    stage = await staged(
+        [
+            diff(101, 101, 100, b=[["0.35", "130"]]),
+            diff(102, 102, 200, b=[["0.35", "90"]]),
+            trade("0.35", "90", 250, buyer_is_maker=True),
+            trade("0.35", "1", 260, buyer_is_maker=True),
+        ]
+    )
+    order = await stage.limit("BUY", 20, "0.35")
+    stage.play_until(250)
+    assert await stage.executed(order) == ("NEW", "0.00000000")
+    stage.play_until(260)
+    assert await stage.executed(order) == ("PARTIALLY_FILLED", "1.00000000")
+
+
+async def test_a_recorded_trade_at_the_price_of_a_client_on_the_other_side_fills_it(
+    staged: Any,
+) -> None:
+    stage = await staged([trade("0.355", "30", 150, buyer_is_maker=True)])
+    order = await stage.limit("SELL", 20, "0.355")
+    stage.play_until(150)
+    assert await stage.executed(order) == ("FILLED", "20.00000000")
+    assert sorted(qty for _, qty, _ in stage.prints()) == ["10", "20"]
+
+
 async def test_a_recorded_trade_takes_from_its_level_what_the_next_diff_says_is_gone(
     staged: Any,
 ) -> None:
@@ -662,6 +688,24 @@ class Floor:
             held = [each.balance(asset) for each in self.exchange.engine.accounts.values()]
             assert all(balance.free >= 0 and balance.locked >= 0 for balance in held)
             assert sum(balance.free + balance.locked for balance in held) == credited
+
+
+def test_a_step_that_is_played_late_prints_no_earlier_than_the_last_trade() -> None:
+    book = {Side.BUY: {35 * CENT: 9 * SCALE}, Side.SELL: {36 * CENT: 9 * SCALE}}
+    late = RecordedTrade(1_000_100, 35 * CENT, SCALE, buyer_is_maker=True)
+    floor = Floor(Recording("NKNUSDT", Diff(1_000_000, 1, 1, book), (late,)))
+    floor.clock.advance(1)
+    bought = NewOrder(
+        symbol="NKNUSDT",
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        client_id="first",
+        qty=SCALE,
+        price=36 * CENT,
+    )
+    floor.exchange.place(floor.clients[0], bought, floor.clock.time_ms())
+    floor.replay.advance()
+    assert [trade.time_ms for trade in floor.prints] == [NOON_MS + 1000, NOON_MS + 1000]
 
 
 @settings(max_examples=150, deadline=None)
