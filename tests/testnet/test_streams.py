@@ -505,34 +505,77 @@ async def test_a_name_that_no_stream_has_is_taken_and_stays_silent(
     assert await raw.heard() == []
 
 
+EXAMPLES = {
+    "btcusdt@referencePrice": "00220-reference-price-streams.ws-event.json",
+    "btcusdt@aggTrade": "00237-aggregate-trade-streams.ws-event.json",
+    "btcusdt@trade": "00261-trade-streams.ws-event.json",
+    "btcusdt@kline_1m": "00326-kline-candlestick-streams-for-utc.ws-event.json",
+    "btcusdt@kline_1m@+08:00": "00370-kline-candlestick-streams-with-timezone-offset.ws-event.json",
+    "btcusdt@miniTicker": "00405-individual-symbol-mini-ticker-stream.ws-event.json",
+    "btcusdt@ticker": "00443-individual-symbol-ticker-streams.ws-event.json",
+    "btcusdt@ticker_1h": "00487-individual-symbol-rolling-window-statistics-streams.ws-event.json",
+    "btcusdt@bookTicker": "00541-individual-symbol-book-ticker-streams.json",
+    "btcusdt@avgPrice": "00562-average-price.ws-event.json",
+    "btcusdt@depth5": "00581-partial-book-depth-streams.json",
+    "btcusdt@depth": "00607-diff-depth-stream.ws-event.json",
+}
+ARRAYS = {
+    "!miniTicker@arr": "00427-all-market-mini-tickers-stream.json",
+    "!ticker_1h@arr": "00522-all-market-rolling-window-statistics-streams.json",
+}
+NEVER = {"00282": "there are no block trades"}
+
+
 async def test_the_examples_of_the_documentation_have_our_fields(
     raw: Wire, alice: Client, bob: Client, clock: ManualClock, shared_data: Any
 ) -> None:
     examples = shared_data / "binance-docs-examples" / "web-socket-streams"
-    streams = {
-        "btcusdt@trade": "00261-trade-streams.ws-event.json",
-        "btcusdt@aggTrade": "00237-aggregate-trade-streams.ws-event.json",
-        "btcusdt@kline_1m": "00326-kline-candlestick-streams-for-utc.ws-event.json",
-        "btcusdt@miniTicker": "00405-individual-symbol-mini-ticker-stream.ws-event.json",
-        "btcusdt@ticker": "00443-individual-symbol-ticker-streams.ws-event.json",
-        "btcusdt@bookTicker": "00541-individual-symbol-book-ticker-streams.json",
-        "btcusdt@avgPrice": "00562-average-price.ws-event.json",
-        "btcusdt@depth5": "00581-partial-book-depth-streams.json",
-        "btcusdt@depth": "00607-diff-depth-stream.ws-event.json",
-    }
     await raw.ask({"method": "SET_PROPERTY", "params": ["combined", True], "id": 1})
-    await subscribe(raw, *streams)
+    await subscribe(raw, *EXAMPLES, *ARRAYS)
     await alice.limit("BUY", "0.1", "19000")
     await bob.limit("SELL", "0.1", "21000")
     await trade(alice, bob)
     clock.advance(2)
     heard: dict[str, Any] = {}
-    while heard.keys() != streams.keys():
+    while heard.keys() != {*EXAMPLES, *ARRAYS}:
         event = await raw.hear()
         heard[event["stream"]] = event["data"]
-    for stream, file in streams.items():
+    for stream, file in EXAMPLES.items():
         example = json.loads((examples / file).read_text("utf-8"))
         assert shape(heard[stream]) == shape(example), stream
+    # The examples of arrays leave the entries to those of one symbol.
+    assert [shape(entry) for entry in heard["!miniTicker@arr"]] == [
+        shape(heard["btcusdt@miniTicker"])
+    ]
+    assert [shape(entry) for entry in heard["!ticker_1h@arr"]] == [
+        shape(heard["btcusdt@ticker_1h"])
+    ]
+
+
+async def test_requests_are_answered_as_in_the_documentation(raw: Wire, shared_data: Any) -> None:
+    examples = shared_data / "binance-docs-examples" / "web-socket-streams"
+    for number, answer in (
+        ("00103", "00112"),
+        ("00121", "00130"),
+        ("00140", "00148"),
+        ("00161", "00170"),
+        ("00179", "00188"),
+    ):
+        (asked,), (told,) = examples.glob(f"{number}-*"), examples.glob(f"{answer}-*")
+        answered = await raw.ask(json.loads(asked.read_text("utf-8")))
+        assert answered == json.loads(told.read_text("utf-8"))
+
+
+def test_every_example_of_an_event_is_compared_or_never_sent(shared_data: Any) -> None:
+    examples = shared_data / "binance-docs-examples" / "web-socket-streams"
+    index = json.loads((examples.parent / "index.json").read_text("utf-8"))
+    payloads = {
+        entry["file"].split("/")[1]
+        for entry in index
+        if entry["doc"] == "web-socket-streams.md" and entry["label"] == "Payload"
+    }
+    left = payloads - {*EXAMPLES.values(), *ARRAYS.values()}
+    assert {name[:5] for name in left} == set(NEVER)
 
 
 def shape(value: Any) -> Any:

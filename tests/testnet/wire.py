@@ -1,18 +1,29 @@
 """A WebSocket client that sends what it is told and shows what it gets."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from yarl import URL
 
-from otonom_trader.testnet import AccountConfig, ManualClock
+from otonom_trader.testnet import AccountConfig, KeyConfig, ManualClock
 from otonom_trader.testnet.security import sign
 
 PATIENCE_SECONDS = 5
+_PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+ED25519 = KeyConfig(
+    "alice-ed25519",
+    public_key=_PRIVATE.public_key()
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    .decode(),
+)
+"""A key of Alice's that may log on."""
 
 
 class Wire:
@@ -111,3 +122,11 @@ class Signer:
             price=price,
             **more,
         )
+
+
+def logon(clock: ManualClock) -> dict[str, Any]:
+    """A request to log on with ``ED25519``."""
+    params: dict[str, Any] = {"apiKey": ED25519.api_key, "timestamp": clock.time_ms()}
+    payload = "&".join(f"{name}={params[name]}" for name in sorted(params))
+    proof = base64.b64encode(_PRIVATE.sign(payload.encode())).decode()
+    return {"id": 1, "method": "session.logon", "params": params | {"signature": proof}}
