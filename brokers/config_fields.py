@@ -14,6 +14,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from otonom_trader.brokers.binance.signing import is_private_key, load_signer
 from otonom_trader.brokers.yaml_source import BLANK, shown
 from otonom_trader.domain.amount import exact
 from otonom_trader.domain.secret import Secret
@@ -131,6 +132,15 @@ def key_text(value: object) -> Secret:
     return Secret(value)
 
 
+def secret_text(value: object) -> Secret:
+    """Return the secret of a key: a line of text as `key_text` takes, or a private key in PEM."""
+    if not isinstance(value, str) or not is_private_key(value):
+        return key_text(value)
+    secret = Secret(value)
+    load_signer(secret)
+    return secret
+
+
 def _pair(value: object) -> str:
     return Symbol.parse(_text(value)).canonical
 
@@ -168,6 +178,7 @@ TEXT = PlainValidator(_text)
 LINE_OF_TEXT = PlainValidator(_line_of_text)
 FILE_NAME = PlainValidator(_file_name)
 KEY = PlainValidator(key_text)
+SECRET = PlainValidator(secret_text)
 ACCOUNT = PlainValidator(_account)
 ASSET = PlainValidator(_asset)
 EACH_PAIR_ONCE = WrapValidator(_each_once)

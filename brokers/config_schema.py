@@ -17,6 +17,7 @@ from otonom_trader.brokers.config_fields import (
     EACH_PAIR_ONCE,
     KEY,
     LINE_OF_TEXT,
+    SECRET,
     BlacklistEntry,
     Pair,
     Section,
@@ -44,7 +45,7 @@ class BinanceSection(Section):
     use_testnet: Annotated[bool, BOOLEAN] = True
     base_url: Annotated[str | None, LINE_OF_TEXT] = None
     api_key: Annotated[Secret | None, KEY] = None
-    api_secret: Annotated[Secret | None, KEY] = None
+    api_secret: Annotated[Secret | None, SECRET] = None
     api_key_file: Annotated[str | None, LINE_OF_TEXT] = None
     api_secret_file: Annotated[str | None, LINE_OF_TEXT] = None
     timeout_seconds: Annotated[float, seconds(most=60)] = 5.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from otonom_trader.brokers.config_fields import key_text
+from otonom_trader.brokers.config_fields import key_text, secret_text
 from otonom_trader.brokers.config_layers import Loaded
 from otonom_trader.brokers.config_schema import BrokerFile
 from otonom_trader.brokers.regular_file import read_regular_file, reason_of
@@ -19,7 +19,8 @@ from otonom_trader.domain.errors import ConfigurationError
 from otonom_trader.domain.secret import Secret
 
 SECTION: Final[KeyPath] = ("broker", "binance")
-_MAX_KEY_FILE_BYTES: Final = 4096
+# A private RSA key of 4096 bits takes 3.3 kB.
+_MAX_KEY_FILE_BYTES: Final = 8192
 
 
 def refuse_misplaced_keys(loaded: Loaded[BrokerFile]) -> None:
@@ -53,7 +54,7 @@ def find_key(
     if named is not None:
         file = loaded.path_of(file_path, named)
         try:
-            return _read_key(file, private=True), f"file {shown(str(file), limit=200)}"
+            return _read_key(name, file, private=True), f"file {shown(str(file), limit=200)}"
         except FileNotFoundError:
             reason = f"names {shown(str(file), limit=200)}, which does not exist"
             raise loaded.refusal(file_path, reason) from None
@@ -61,7 +62,7 @@ def find_key(
             raise loaded.refusal(file_path, f"is refused: {error}") from None
     if folder := environ.get("CREDENTIALS_DIRECTORY"):
         try:
-            return _read_key(Path(folder) / name, private=False), f"systemd credential {name}"
+            return _read_key(name, Path(folder) / name, private=False), f"systemd credential {name}"
         except FileNotFoundError:
             pass
         except ValueError as error:
@@ -81,8 +82,8 @@ def _other_places(name: str) -> str:
     )
 
 
-def _read_key(file: Path, *, private: bool) -> Secret:
-    """Read a key.
+def _read_key(key: str, file: Path, *, private: bool) -> Secret:
+    """Read the key called `key`.
 
     Raises ``FileNotFoundError``, and ``ValueError`` naming the file, never showing what is in it.
     """
@@ -103,7 +104,8 @@ def _read_key(file: Path, *, private: bool) -> Secret:
     if not private and mode & stat.S_IRWXO:
         raise ValueError(f"{name} may be read by everyone (mode {mode:04o})")
     try:
-        return key_text(content.decode("ascii").removesuffix("\n").removesuffix("\r"))
+        text = content.decode("ascii").removesuffix("\n").removesuffix("\r")
+        return secret_text(text) if key == "api_secret" else key_text(text)
     except UnicodeDecodeError:
         raise ValueError(f"{name} does not hold plain text") from None
     except ValueError as error:

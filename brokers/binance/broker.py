@@ -89,7 +89,7 @@ class BinanceBroker(OrderReader):
             choose_base_url(base_url, use_testnet=use_testnet),
             clock or SystemClock(),
             timeout_seconds,
-            Credentials.hmac(api_key, api_secret, recv_window_ms),
+            Credentials.of(api_key, api_secret, recv_window_ms),
             gate,
         )
         super().__init__(self._transport, renames, depth_limit)

@@ -75,7 +75,7 @@ class BinanceShadow(AccountReader):
             choose_base_url(base_url, use_testnet=use_testnet),
             clock or SystemClock(),
             timeout_seconds,
-            Credentials.hmac(api_key, api_secret, recv_window_ms),
+            Credentials.of(api_key, api_secret, recv_window_ms),
         )
         super().__init__(self._transport, renames, depth_limit)
 

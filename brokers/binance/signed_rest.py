@@ -11,7 +11,12 @@ from yarl import URL
 from otonom_trader.brokers.binance.departure import Departure, Endpoint, GuardedRequest
 from otonom_trader.brokers.binance.errors import ClockUnsure, Reply, check
 from otonom_trader.brokers.binance.rest import PUBLIC_ENDPOINTS, TIME, PublicTransport
-from otonom_trader.brokers.binance.signing import Credentials, Params, encode_query
+from otonom_trader.brokers.binance.signing import (
+    Credentials,
+    Params,
+    encode_query,
+    percent_encode,
+)
 from otonom_trader.brokers.binance.time_sync import ClockSample, VenueClock
 from otonom_trader.brokers.binance.wire import ServerTime, read
 from otonom_trader.domain.errors import NotSent, VenueError
@@ -133,7 +138,8 @@ class SignedTransport(PublicTransport):
         timestamp_ms = self.venue_clock.timestamp_ms()
         timing = f"recvWindow={self._credentials.recv_window_ms}&timestamp={timestamp_ms}"
         payload = f"{query}&{timing}" if query else timing
-        return timestamp_ms, f"{payload}&signature={self._credentials.signer.sign(payload)}"
+        signature = percent_encode(self._credentials.signer.sign(payload))
+        return timestamp_ms, f"{payload}&signature={signature}"
 
 
 class ShadowTransport(SignedTransport):

@@ -6,10 +6,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from otonom_trader.brokers.config import DAEMON_KEYS, BrokerConfig, get_broker_config
 from otonom_trader.domain.errors import ConfigurationError
 from otonom_trader.domain.mode import Mode
+from tests.brokers.binance.keys import pem
 
 FILE = """\
 broker:
@@ -250,7 +252,7 @@ def test_a_credential_that_everyone_may_read_is_refused(read: Read) -> None:
         ("CANARY\nX\n", "the key in config/key must be one line of at most 512 plain characters"),
         ("CANARY\0", "the key in config/key must be one line of at most 512 plain characters"),
         ("CANARYé", "config/key does not hold plain text"),
-        ("CANARY" * 2000, "config/key cannot be read: it is larger than 4 KiB"),
+        ("CANARY" * 2000, "config/key cannot be read: it is larger than 8 KiB"),
     ],
 )  # fmt: skip
 def test_a_file_that_holds_no_key_is_refused_without_showing_it(
@@ -259,6 +261,32 @@ def test_a_file_that_holds_no_key_is_refused_without_showing_it(
     key_file("config/key", content)
     text = refusal(read, with_key_files())
     assert text == f"config/broker.yaml:6: broker.binance.api_key_file is refused: {sentence}"
+
+
+PRIVATE_KEY = pem(ed25519.Ed25519PrivateKey.generate())
+
+
+def test_the_secret_may_be_a_private_key(read: Read) -> None:
+    key_file("config/key")
+    key_file("config/secret", PRIVATE_KEY)
+    assert read(with_key_files()).api_secret.reveal() == PRIVATE_KEY.removesuffix("\n")
+    environ = KEYS | {"OTONOM_TRADER__BROKER__BINANCE__API_SECRET": PRIVATE_KEY}
+    assert read(**environ).api_secret.reveal().split() == PRIVATE_KEY.split()
+
+
+def test_a_private_key_that_cannot_be_read_is_refused_without_showing_it(read: Read) -> None:
+    spoiled = PRIVATE_KEY.replace("MC4", "CANARY")
+    key_file("config/key")
+    key_file("config/secret", spoiled)
+    assert refusal(read, with_key_files()) == (
+        "config/broker.yaml:7: broker.binance.api_secret_file is refused: the key in "
+        "config/secret is not a private key in PEM that can be read"
+    )
+    environ = KEYS | {"OTONOM_TRADER__BROKER__BINANCE__API_SECRET": spoiled}
+    assert refusal(read, **environ) == (
+        "environment variable OTONOM_TRADER__BROKER__BINANCE__API_SECRET: "
+        "broker.binance.api_secret is not a private key in PEM that can be read"
+    )
 
 
 def test_a_key_file_that_is_missing_or_no_file_is_refused(read: Read) -> None:

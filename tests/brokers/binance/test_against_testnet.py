@@ -1,24 +1,28 @@
 """The adapter at the local exchange, which was written without it: what it tells is the truth."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from otonom_trader.brokers.binance import BinanceBroker, BinanceShadow
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderStatus
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.testnet import (
     AccountConfig,
+    KeyConfig,
     LocalTestnet,
     MarketSpec,
     RateLimits,
     TestnetConfig,
     WallClock,
 )
+from tests.brokers.binance.keys import pem, public_pem
 
 TRADER = AccountConfig(
     api_key="trader-key",
@@ -340,3 +344,27 @@ async def test_a_moving_market_is_read() -> None:
     assert snapshot.mark is not None
     assert abs(marks[Symbol("BTC", "USDT")] / snapshot.mark - 1) < Decimal("0.01")
     assert marks[Symbol("ETH", "USDT")] > 0
+
+
+@pytest.mark.parametrize(
+    "private",
+    [
+        pytest.param(rsa.generate_private_key(public_exponent=65_537, key_size=2048), id="RSA"),
+        pytest.param(ed25519.Ed25519PrivateKey.generate(), id="Ed25519"),
+    ],
+)
+async def test_a_private_key_trades_like_a_secret(private: PrivateKeyTypes) -> None:
+    key = KeyConfig("a-key-pair", public_key=public_pem(private))
+    config = TestnetConfig(
+        accounts=(replace(TRADER, keys=(key,)),), market=MarketSpec("empty"), limits=MANY
+    )
+    async with (
+        LocalTestnet(config) as venue,
+        BinanceBroker(key.api_key, pem(private), venue.url) as trader,
+    ):
+        placed = [await trader.place_order(limit("BUY", "0.1", "20000")) for _ in range(20)]
+        assert all(result.ok for result in placed)
+        assert len(venue.truth()["orders"]) == 20
+        assert placed[0].client_order_id is not None
+        cancelled = await trader.cancel_order(placed[0].client_order_id, "BTCUSDT")
+        assert cancelled.status is OrderStatus.CANCELED

@@ -1,8 +1,12 @@
 """Known answers of binance-facts.md, section 2, and what encoding must never lose."""
 
+from base64 import b64decode
 from urllib.parse import parse_qsl
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,9 +14,11 @@ from otonom_trader.brokers.binance.signing import (
     Credentials,
     HmacSigner,
     encode_query,
+    load_signer,
     websocket_payload,
 )
 from otonom_trader.domain.secret import Secret
+from tests.brokers.binance.keys import encrypted, pem
 
 KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 SIGNER = HmacSigner(Secret("NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"))
@@ -84,18 +90,57 @@ def test_what_is_encoded_is_ascii_and_reads_back_the_same(params: list[tuple[str
 
 
 def test_credentials_never_show_what_they_hold() -> None:
-    credentials = Credentials.hmac("canary-key", "canary-secret", 2_000)
+    credentials = Credentials.of("canary-key", "canary-secret", 2_000)
     assert "canary" not in f"{credentials!r} {credentials}"
 
 
 @pytest.mark.parametrize("text", ["", "with space", "new\nline", "zażółć"])
 def test_what_cannot_be_a_key_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(ValueError, match="api_secret") as refusal:
-        Credentials.hmac("key", text, 2_000)
+        Credentials.of("key", text, 2_000)
     assert not text or text not in str(refusal.value)
 
 
 @pytest.mark.parametrize("window", [0, -1, 60_001])
 def test_a_window_the_venue_does_not_take_is_refused(window: int) -> None:
     with pytest.raises(ValueError, match="recv_window_ms"):
-        Credentials.hmac("key", "secret", window)
+        Credentials.of("key", "secret", window)
+
+
+RSA = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+SHORT = rsa.generate_private_key(65_537, 1024)  # noqa: S505  it is refused
+ED25519 = ed25519.Ed25519PrivateKey.generate()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=50))
+def test_private_keys_sign_what_their_public_halves_verify(payload: str) -> None:
+    by_rsa = b64decode(load_signer(Secret(pem(RSA))).sign(payload), validate=True)
+    RSA.public_key().verify(by_rsa, payload.encode(), PKCS1v15(), SHA256())
+    by_ed25519 = b64decode(load_signer(Secret(pem(ED25519))).sign(payload), validate=True)
+    ED25519.public_key().verify(by_ed25519, payload.encode())
+
+
+def test_a_private_key_may_come_folded_into_one_line() -> None:
+    signer = load_signer(Secret(" ".join(pem(ED25519).split("\n"))))
+    assert signer.sign("text") == load_signer(Secret(pem(ED25519))).sign("text")
+
+
+def test_only_an_ed25519_key_may_log_on() -> None:
+    secrets = "hmac secret", pem(RSA), pem(ED25519)
+    assert [load_signer(Secret(text)).can_log_on for text in secrets] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (encrypted(ED25519), "is an encrypted private key; give it decrypted"),
+        (pem(ED25519)[:70], "is not a private key in PEM that can be read"),
+        (pem(ec.generate_private_key(ec.SECP256R1())), "of another kind than Ed25519 or RSA"),
+        (pem(SHORT), "is an RSA key of 1024 bits; 2048 are"),
+    ],
+)
+def test_a_private_key_that_the_venue_does_not_take_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason) as refusal:
+        Credentials.of("key", text, 2_000)
+    assert str(refusal.value).startswith("api_secret is ")
+    assert text.splitlines()[1] not in str(refusal.value)
