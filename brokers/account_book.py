@@ -1,6 +1,7 @@
 """What is owned and what may still change it, kept current between readings of the venue."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from otonom_trader.domain.ledger import Ledger
 from otonom_trader.domain.market import Instrument
 from otonom_trader.domain.order import Fill, Side
 from otonom_trader.domain.symbol import Symbol
+from otonom_trader.domain.venue_event import BalancesUpdate
 from otonom_trader.risk.exposure import Exposure
 
 _NS = 1_000_000_000
@@ -86,6 +88,17 @@ class AccountBook:
         for _, changes in self._later.values():
             amounts |= _changed(amounts, changes)
         self._holdings.replace(amounts)
+
+    def update_balances(self, update: BalancesUpdate) -> None:
+        """Take over the balances that changed; the others are what they were.
+
+        How old the whole account is counted from its last whole reading.
+        """
+        snapshot = self._snapshot
+        if snapshot is None or update.updated_at < snapshot.updated_at:
+            return
+        balances = {**snapshot.balances, **update.balances}
+        self.update_account(replace(snapshot, balances=balances, updated_at=update.updated_at))
 
     def update_marks(self, marks: Mapping[Symbol, Decimal], taken_ns: int) -> None:
         """Take over mid prices read at `taken_ns` (monotonic); what is no price is left out."""

@@ -1,6 +1,6 @@
 """The broker interface: what every venue can do, whichever it is."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Protocol, Self, TypedDict
 
@@ -9,6 +9,7 @@ from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult
 from otonom_trader.domain.symbol import Symbol
+from otonom_trader.domain.venue_event import VenueEvent
 
 
 class PositionRow(TypedDict):
@@ -90,3 +91,9 @@ class Venue(Broker, MarketData, Protocol):
 
     async def find_order(self, symbol: str, client_order_id: str) -> OrderResult | None:
         """Return an order with its fills; None when the venue does not know the id (yet)."""
+
+    async def run(self, tell: Callable[[VenueEvent], None]) -> None:
+        """Tell what happens by itself, until cancelled; `tell` must not wait.
+
+        Returns at once where nothing can happen unasked.
+        """

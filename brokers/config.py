@@ -64,6 +64,7 @@ class BrokerConfig:
     api_secret: Secret
     timeout_seconds: float
     recv_window_ms: int
+    order_transport: str
     market_orders: str
     account_currency: str
     symbols: Mapping[str, str]
@@ -121,6 +122,7 @@ def get_broker_config(
         api_secret=keys["api_secret"],
         timeout_seconds=file.broker.binance.timeout_seconds,
         recv_window_ms=file.broker.binance.recv_window_ms,
+        order_transport=file.broker.binance.order_transport,
         market_orders=file.broker.market_orders,
         account_currency=file.account_currency,
         symbols=MappingProxyType(file.symbols),

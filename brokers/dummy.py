@@ -1,7 +1,7 @@
 """A broker without a venue: every order meets an endless book at a known price."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Self
@@ -26,6 +26,7 @@ from otonom_trader.domain.order import (
 )
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.symbol import Symbol
+from otonom_trader.domain.venue_event import VenueEvent
 
 _STEP, _TICK = Decimal("0.00001"), Decimal("0.01")
 _MOST_ORDERS = 1_000  # of more, the oldest that have ended are forgotten
@@ -170,6 +171,9 @@ class DummyBroker:
         return OrderResult(
             OrderState.REJECTED, order_id=order_id, code="unknown_order", message="Unknown order"
         )
+
+    async def run(self, tell: Callable[[VenueEvent], None]) -> None:
+        """Return: what it has to tell it answers."""
 
     async def get_open_orders(self) -> list[OrderResult]:
         """Return all resting orders."""

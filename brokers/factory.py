@@ -86,6 +86,7 @@ def _binance(config: BrokerConfig, clock: Clock, gate: KillGate | None) -> Venue
         renames=config.symbols,
         timeout_seconds=float(config.timeout_seconds),
         recv_window_ms=config.recv_window_ms,
+        order_transport=config.order_transport,
     )
 
 

@@ -142,6 +142,7 @@ class GuardedBroker:
         if isinstance(prepared, Carried):
             return prepared
         intent, stages = prepared
+        self.outcomes.await_answer(intent)
         try:
             result = await self.venue.place_order(intent.order)
         except asyncio.CancelledError:

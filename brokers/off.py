@@ -1,6 +1,6 @@
 """Mode off: a venue's public market data, and nothing that could send an order."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Self
 
@@ -12,6 +12,7 @@ from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.symbol import Symbol
+from otonom_trader.domain.venue_event import VenueEvent
 
 _MESSAGE = "Not sent: the mode is off, no broker is used"
 
@@ -89,6 +90,9 @@ class OffVenue:
     async def find_order(self, symbol: str, client_order_id: str) -> OrderResult | None:
         """Return that there is no such order."""
         return None
+
+    async def run(self, tell: Callable[[VenueEvent], None]) -> None:
+        """Return: nothing happens on an account that there is not."""
 
     async def get_positions(self) -> list[PositionRow]:
         """Return no positions."""

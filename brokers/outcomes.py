@@ -1,6 +1,7 @@
 """What becomes of orders after they left: booked, and kept in sight until their end is known."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -8,27 +9,37 @@ from otonom_trader.brokers.account_book import AccountBook
 from otonom_trader.brokers.paper import SimulatedAccount, charge
 from otonom_trader.brokers.plan import unsent
 from otonom_trader.domain.compare import compare, is_terminal, outcome_of
-from otonom_trader.domain.execution import Stage, TradeExecutionLog
+from otonom_trader.domain.execution import Outcome, Stage, TradeExecutionLog
 from otonom_trader.domain.intent import Intent, LedgerChange, OpenIntent
 from otonom_trader.domain.mode import Mode
-from otonom_trader.domain.order import OrderResult, OrderState
+from otonom_trader.domain.order import OrderResult, OrderState, OrderStatus
+from otonom_trader.domain.order_life import has_all_fills, merge
 from otonom_trader.domain.ports import Clock, IntentLog
+from otonom_trader.domain.venue_event import OrderUpdate
 
 UNKNOWN_MESSAGE = "OUTCOME UNKNOWN, do not resend:"
+_MOST_ENDED = 10_000  # late and repeated news of an ended order comes within seconds
 
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
     """An order whose end is not known yet.
 
-    `since_ns` is when its row last changed, `started_ns` when its decision was taken up, both
-    monotonic; the latter is None for an order of an earlier run.
+    `result` is all that was told of it so far. `since_ns` is when its row last changed,
+    `started_ns` when its decision was taken up, both monotonic; the latter is None for an order of
+    an earlier run.
     """
 
     intent: Intent
     row: TradeExecutionLog
+    result: OrderResult
     since_ns: int
     started_ns: int | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the venue must be asked: for what became of it, or for fills that were missed."""
+        return self.row.outcome is Outcome.UNKNOWN or not has_all_fills(self.result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +73,32 @@ class Outcomes:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._open: dict[str, OpenOrder] = {}
+        self._unanswered: dict[str, OrderResult | None] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
 
     @property
     def open_orders(self) -> tuple[OpenOrder, ...]:
         """Orders that were answered, or not answered, and whose end is not known yet."""
         return tuple(self._open.values())
+
+    def await_answer(self, intent: Intent) -> None:
+        """Expect the answer to an order that is about to leave; news of it is kept until then."""
+        self._unanswered[intent.client_order_id] = None
+
+    def knows(self, client_order_id: str) -> bool:
+        """Return whether an order is in sight, or was until a short while ago."""
+        return any(client_order_id in ids for ids in (self._unanswered, self._open, self._ended))
+
+    async def learn(self, update: OrderUpdate) -> Carried | None:
+        """Add what the venue tells by itself of an order in sight; return what is booked of it."""
+        id_ = update.client_order_id
+        if id_ in self._unanswered:
+            # Booked with the answer, which alone tells how long it took.
+            early = self._unanswered[id_]
+            self._unanswered[id_] = merge(early, update.result) if early else update.result
+            return None
+        order = self._open.get(id_)
+        return await self.settle(order.intent, update.result) if order else None
 
     async def settle(
         self,
@@ -85,6 +117,12 @@ class Outcomes:
                 result, change = charge(self._shadow, intent, result)
             known = self._open.get(intent.client_order_id)
             before = known.row if known else None
+            if known is not None:
+                result = merge(known.result, result)
+            early = self._unanswered.pop(intent.client_order_id, None)
+            if early is not None:
+                result = merge(early, result)
+            told, result = result, _without_end_before_its_fills(result)
             started_ns = started_ns or (known.started_ns if known else None)
             stages = dict(stages_ns or {})
             if started_ns is not None:
@@ -93,7 +131,7 @@ class Outcomes:
             row = compare(intent, result, self._mode, now, stages_ns=stages, before=before)
             if self._intents is not None:
                 await self._intents.settle(intent, result, row, change)
-            self._book(intent, result, row, change, started_ns)
+            self._book(intent, told, row, change, started_ns)
         return Carried(result, row)
 
     def _milestones(
@@ -119,8 +157,15 @@ class Outcomes:
         reservation = replace(intent.reservation, qty=left)
         self._account.reserve(intent.client_order_id, reservation)
         if row is not None:
+            known = OrderResult(
+                OrderState.UNKNOWN if row.outcome is Outcome.UNKNOWN else OrderState.ACCEPTED,
+                order_id=earlier.order_id,
+                client_order_id=intent.client_order_id,
+                filled_qty=earlier.filled_qty,
+                quote_qty=earlier.quote_qty,
+            )
             now_ns = self._clock.monotonic_ns()
-            self._open[intent.client_order_id] = OpenOrder(intent, row, now_ns)
+            self._open[intent.client_order_id] = OpenOrder(intent, row, known, now_ns)
             return None
         text = f"{UNKNOWN_MESSAGE} the process ended before the answer came"
         unknown = unsent(intent.order, text, "process_ended", OrderState.UNKNOWN)
@@ -131,9 +176,10 @@ class Outcomes:
         text = f"{UNKNOWN_MESSAGE} the sender was cancelled before the answer came"
         unknown = unsent(intent.order, text, "sender_cancelled", OrderState.UNKNOWN)
         row = compare(intent, unknown, self._mode, self._clock.now())
+        self._unanswered.pop(intent.client_order_id, None)
         if not row.terminal:
             now_ns = self._clock.monotonic_ns()
-            self._open[intent.client_order_id] = OpenOrder(intent, row, now_ns)
+            self._open[intent.client_order_id] = OpenOrder(intent, row, unknown, now_ns)
 
     def _book(
         self,
@@ -152,7 +198,17 @@ class Outcomes:
         if row.terminal:
             self._account.release(id_)
             self._open.pop(id_, None)
+            self._ended[id_] = None
+            if len(self._ended) > _MOST_ENDED:
+                self._ended.popitem(last=False)
             return
         left = intent.order.qty - result.filled_qty
         self._account.reserve(id_, replace(intent.reservation, qty=left))
-        self._open[id_] = OpenOrder(intent, row, self._clock.monotonic_ns(), started_ns)
+        self._open[id_] = OpenOrder(intent, row, result, self._clock.monotonic_ns(), started_ns)
+
+
+def _without_end_before_its_fills(result: OrderResult) -> OrderResult:
+    """Return `result` as still working while fills are missing: they are asked for, not made up."""
+    if result.status is None or not result.status.terminal or has_all_fills(result):
+        return result
+    return replace(result, status=OrderStatus.PARTIALLY_FILLED)

@@ -18,6 +18,7 @@ from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.daemon.answers import Answers
 from otonom_trader.daemon.control import SOCKET_NAME, ControlServer
 from otonom_trader.daemon.floor import Floor, open_floor
+from otonom_trader.daemon.follow import Follower
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.kill import KillSwitch
 from otonom_trader.daemon.lifecycle import Lifecycle
@@ -41,6 +42,7 @@ log = structlog.get_logger("daemon")
 
 _RESOLVE_SECONDS = 1.0
 _KILL_WATCH_SECONDS = 0.5
+_LONG_LOSS_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 30.0
 
 
@@ -156,6 +158,7 @@ class Daemon:
         self._serve(tasks, self._whenever(self._halt.tripped, self._act_on_trip))
         floor = await self._reach_at_last(stack)
         self._halt.tripped.set()  # and once more, now that there is a venue to cancel at
+        self._serve(tasks, self._follow(floor))
         await self._reconcile(floor)
         schedule = self._settings.schedule
         every(schedule.account_refresh_seconds, "account", lambda: self._refresh(floor))
@@ -232,6 +235,28 @@ class Daemon:
         except VenueError as failure:
             log.warning("account.unreadable", reason=str(failure))
 
+    async def _follow(self, floor: Floor) -> None:
+        """Take in what the venue tells by itself."""
+        follower = Follower(
+            floor.broker,
+            self._journal,
+            self._clock,
+            catch_up=lambda lost_seconds: self._catch_up(floor, lost_seconds),
+            on_doubt=self._halt.doubt,
+            on_refused=lambda reason: self._halt.trip(f"the key is refused: {reason}", "venue"),
+            on_fault=self._on_journal_fault,
+        )
+        await follower.run()
+
+    async def _catch_up(self, floor: Floor, lost_seconds: float) -> None:
+        """Ask for what may have been missed while nothing was told."""
+        if self._lifecycle.phase is DaemonState.RUNNING and lost_seconds > _LONG_LOSS_SECONDS:
+            self._enter(DaemonState.RECONCILING)
+            await self._reconcile_anew(floor)
+            return
+        await floor.resolver.settle_unknown()
+        await self._refresh(floor)
+
     async def _sync_clock(self, floor: Floor) -> None:
         try:
             await floor.broker.venue.sync_clock()
@@ -266,6 +291,10 @@ class Daemon:
         self._halt.require_resumable(reason)
         self._lifecycle.enter(DaemonState.RECONCILING)  # before the latch goes: no gap to trade in
         await self._halt.resume(reason)
+        await self._reconcile_anew(floor)
+
+    async def _reconcile_anew(self, floor: Floor) -> None:
+        """Reconcile once what was taken in has been answered, and read on from there."""
         await floor.intake.idle()
         await self._reconcile(floor)
         await floor.intake.restart()

@@ -42,15 +42,15 @@ class Resolver:
         )
 
     async def settle_unknown(self) -> None:
-        """Ask once after every UNKNOWN order."""
+        """Ask once after every order that is UNKNOWN, or of which fills were missed."""
         for order in self._broker.outcomes.open_orders:
-            if order.row.outcome is Outcome.UNKNOWN:
+            if order.in_doubt:
                 await self._ask(order)
 
     async def follow_working(self) -> None:
         """Ask once after every working order; cancel what is left of an expired one."""
         for order in self._broker.outcomes.open_orders:
-            if order.row.outcome is Outcome.UNKNOWN:
+            if order.in_doubt:
                 continue
             expires_at = order.intent.expires_at
             if expires_at is not None and expires_at <= self._clock.now():

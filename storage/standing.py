@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.execution import Outcome, TradeExecutionLog
 from otonom_trader.domain.order import OrderResult, OrderState, OrderStatus
+from otonom_trader.domain.order_life import state_place, status_place
 
 
 class Phase(StrEnum):
@@ -17,21 +18,6 @@ class Phase(StrEnum):
     INTENT = "INTENT"
     OUTCOME = "OUTCOME"
     SETTLED = "SETTLED"
-
-
-# What stands later is never replaced by what stands earlier.
-_STATES = (OrderState.NOT_SENT, OrderState.UNKNOWN, OrderState.REJECTED, OrderState.ACCEPTED)
-_STATUSES = (
-    OrderStatus.PENDING_NEW,
-    OrderStatus.NEW,
-    OrderStatus.PARTIALLY_FILLED,
-    OrderStatus.PENDING_CANCEL,
-    OrderStatus.REJECTED,
-    OrderStatus.EXPIRED,
-    OrderStatus.EXPIRED_IN_MATCH,
-    OrderStatus.CANCELED,
-    OrderStatus.FILLED,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +56,7 @@ def merged(known: Standing, told: OrderResult, *, settles: bool) -> Standing:
     return Standing(
         phase=Phase.SETTLED if settled or settles else Phase.OUTCOME,
         state=newest.state,
-        status=max(known.status, told.status, key=_place),
+        status=max(known.status, told.status, key=status_place),
         order_id=known.order_id or told.order_id,
         signed_at_ms=max(known.signed_at_ms or 0, told.signed_at_ms or 0) or None,
         filled_qty=filled_qty,
@@ -109,9 +95,4 @@ class ExecutionRank(NamedTuple):
 
 def _rank(state: OrderState | None, *, settles: bool) -> tuple[bool, bool, int]:
     # Accepted is a fact for ever; short of that the final word counts more than a passing one.
-    place = -1 if state is None else _STATES.index(state)
-    return state is OrderState.ACCEPTED, settles, place
-
-
-def _place(status: OrderStatus | None) -> int:
-    return -1 if status is None else _STATUSES.index(status)
+    return state is OrderState.ACCEPTED, settles, state_place(state)

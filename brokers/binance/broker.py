@@ -1,6 +1,7 @@
 """Live execution on Binance Spot over REST."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -38,8 +39,9 @@ from otonom_trader.brokers.binance.outcome import (
     unknown,
 )
 from otonom_trader.brokers.binance.rules import find_violation
-from otonom_trader.brokers.binance.signed_rest import LiveTransport
+from otonom_trader.brokers.binance.signed_rest import ORDER_TRANSPORTS, REST, LiveTransport
 from otonom_trader.brokers.binance.signing import Credentials
+from otonom_trader.brokers.binance.user_data import Expected, UserData
 from otonom_trader.brokers.binance.wire import CancelledOrder, PlacedOrder, read
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import OutcomeUnknown, Rejected, TradingHalted, VenueError
@@ -47,10 +49,12 @@ from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
 from otonom_trader.domain.ports import Clock, KillGate
 from otonom_trader.domain.secret import Secret
+from otonom_trader.domain.venue_event import VenueEvent
 
 # The venue checks recvWindow before it forwards an order to matching, then waits up to 10 s.
 _ENGINE_SECONDS: Final = 10.0
 _LAG_SECONDS: Final = 2.0
+_WATCH_SECONDS: Final = 1.0
 _FULL_REPLY: Final = ("newOrderRespType", "FULL")
 
 _placed = msgspec.json.Decoder(PlacedOrder)
@@ -79,21 +83,45 @@ class BinanceBroker(OrderReader):
         timeout_seconds: float = 5.0,
         renames: Mapping[str, str] | None = None,
         depth_limit: int = DEFAULT_DEPTH,
+        order_transport: str = REST,
     ) -> None:
         """Raises ``ValueError`` for keys that cannot be and for a host of the other environment.
 
         `gate` is asked immediately before an order's bytes leave. `renames` maps symbols as they
-        are asked for to the venue's.
+        are asked for to the venue's. `order_transport` is ``rest``, ``ws`` or ``auto``: the
+        WebSocket API carries orders while `run` runs, and ``auto`` falls back to REST.
         """
+        if order_transport not in ORDER_TRANSPORTS:
+            known = ", ".join(ORDER_TRANSPORTS)
+            raise ValueError(f"order_transport must be one of {known}, not {order_transport!r}")
         self._transport: LiveTransport = LiveTransport(
             choose_base_url(base_url, use_testnet=use_testnet),
             clock or SystemClock(),
             timeout_seconds,
             Credentials.of(api_key, api_secret, recv_window_ms),
             gate,
+            order_transport,
         )
         super().__init__(self._transport, renames, depth_limit)
+        self._expected = Expected(self._transport.clock)
         self.unknown_fence_seconds = recv_window_ms / 1000 + _ENGINE_SECONDS + _LAG_SECONDS
+
+    async def run(self, tell: Callable[[VenueEvent], None]) -> None:
+        """Tell what happens to orders and balances, until cancelled; `tell` must not wait.
+
+        Keeps the connection that carries it, and orders where `order_transport` says so.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch())
+            await self._transport.ws_api.run(UserData(tell, self._expected))
+
+    async def _watch(self) -> None:
+        """Replace a connection over which nothing comes although something must."""
+        while True:
+            await self._clock.sleep(_WATCH_SECONDS)
+            if self._expected.is_overdue:
+                self._expected.clear()
+                self._transport.ws_api.replace("no event came of an order that was accepted")
 
     async def place_order(self, req: OrderRequest) -> OrderResult:
         """Place a MARKET or LIMIT order.
@@ -108,16 +136,23 @@ class BinanceBroker(OrderReader):
             violation = find_violation(rules, req)
             if violation:
                 return refused(asked, violation)
+            if self._transport.ws_api.is_open:
+                # Before it leaves: its event may come before its answer.
+                self._expected.expect(asked.client_order_id)
             reply = await self._transport.place([*order_params(asked), _FULL_REPLY])
         except (VenueError, TradingHalted) as error:
+            self._expected.came(asked.client_order_id)
             return not_sent(draft(asked), error, FAILED_TO_PLACE)
         try:
             check(reply, FAILED_TO_PLACE)
-            return placed_order(read(_placed, reply), asked, reply)
+            placed = placed_order(read(_placed, reply), asked, reply)
         except Rejected as error:
+            self._expected.came(asked.client_order_id)
             return await self._after_rejection(rejected(draft(asked, reply), error), asked)
         except OutcomeUnknown as error:
+            self._expected.came(asked.client_order_id)
             return unknown(draft(asked, reply), error)
+        return placed
 
     async def cancel_order(self, order_id: str, symbol: str | None = None) -> OrderResult:
         """Cancel a working order by the venue's id (digits) or its client order id.

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 Endpoint = tuple[str, str]
 """Method and path."""
 
-Seal = Callable[[str], tuple[int, str]]
-"""Turns a query into its timestamp (venue clock, ms) and the query as it is sent, signed."""
+Seal = Callable[[], tuple[int | None, str]]
+"""Signs now; returns the timestamp (venue clock, ms) and what goes on the wire.
+
+Where nothing is signed there is no timestamp.
+"""
 
 # A repetition of these carries nothing out twice; each is signed anew.
 _REPEATABLE: Final = frozenset({"GET"})
@@ -30,40 +33,24 @@ class Departure:
     whether anything may have reached the venue.
     """
 
-    __slots__ = ("_clock", "_permit", "_query", "_seal", "left", "sent_ns", "signed_at_ms")
+    __slots__ = ("_clock", "_permit", "_seal", "left", "sent_ns", "signed_at_ms")
 
-    def __init__(
-        self, clock: Clock, query: str, permit: Callable[[], None], seal: Seal | None = None
-    ) -> None:
+    def __init__(self, clock: Clock, permit: Callable[[], None], seal: Seal) -> None:
         self._clock = clock
-        self._query = query
         self._permit = permit
         self._seal = seal
         self.left = False
         self.sent_ns = 0
         self.signed_at_ms: int | None = None
 
-    def leave(self, method: str, url: URL) -> URL:
-        """Return the address as it goes on the wire; raises when the request must stay."""
-        if self.left and method not in _REPEATABLE:
-            # aiohttp repeats PUT and DELETE by itself when a reused connection dies.
-            raise NotSent("the request has left once and is not repeated")
+    def leave(self) -> str:
+        """Return what goes on the wire, at once; raises when the request must stay."""
         self._permit()
-        query = self._query
         self.sent_ns = self._clock.monotonic_ns()
-        if self._seal:
-            self.signed_at_ms, query = self._seal(query)
-        # encoded=True: what was signed and what is sent must be the same bytes.
-        target = URL.build(
-            scheme=url.scheme,
-            authority=url.raw_authority,
-            path=url.raw_path,
-            query_string=query,
-            encoded=True,
-        )
+        self.signed_at_ms, sealed = self._seal()
         self._permit()
         self.left = True
-        return target
+        return sealed
 
 
 class GuardedRequest(ClientRequest):
@@ -84,5 +71,15 @@ class GuardedRequest(ClientRequest):
             raise NotSent("the connection is not ready to write")
         if transport is None or transport.is_closing():
             raise NotSent("the connection was closed before the request left")
-        self.url = departure.leave(self.method, self.url)
+        if departure.left and self.method not in _REPEATABLE:
+            # aiohttp repeats PUT and DELETE by itself when a reused connection dies.
+            raise NotSent("the request has left once and is not repeated")
+        # encoded=True: what was signed and what is sent must be the same bytes.
+        self.url = URL.build(
+            scheme=self.url.scheme,
+            authority=self.url.raw_authority,
+            path=self.url.raw_path,
+            query_string=departure.leave(),
+            encoded=True,
+        )
         return await super().send(conn)

@@ -198,6 +198,11 @@ def machine_code(error: VenueError) -> str:
     return _MACHINE_CODES.get(error.venue_code or 0, "rejected")
 
 
+def is_auth(error: VenueError) -> bool:
+    """Return whether the venue does not take the key: trying again is of no use."""
+    return machine_code(error) == "auth"
+
+
 def _is_definite(reply: Reply, code: int | None) -> bool:
     if not 400 <= reply.status < 500 or code in _UNKNOWN_CODES:
         return False

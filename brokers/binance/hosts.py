@@ -1,5 +1,9 @@
-"""Where Binance is reached, and which addresses are play money."""
+"""Where Binance is reached, and which addresses are play money.
 
+Source: binance-facts.md, section 1.
+"""
+
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,6 +16,17 @@ PRODUCTION_URL: Final = "https://api.binance.com"
 _TESTNET_HOSTS: Final = frozenset(
     {"testnet.binance.vision", "api1.testnet.binance.vision", "demo-api.binance.com"}
 )
+
+_PRODUCTION_HOSTS: Final = (
+    *("api.binance.com", "api-gcp.binance.com"),
+    *(f"api{number}.binance.com" for number in range(1, 5)),
+)
+_WS_API_HOSTS: Final = {
+    **dict.fromkeys(_PRODUCTION_HOSTS, "ws-api.binance.com"),
+    "testnet.binance.vision": "ws-api.testnet.binance.vision",
+    "api1.testnet.binance.vision": "ws-api.testnet.binance.vision",
+    "demo-api.binance.com": "demo-ws-api.binance.com",
+}
 
 
 def is_loopback(host: str) -> bool:
@@ -72,6 +87,18 @@ def choose_base_url(base_url: str | None, *, use_testnet: bool) -> URL:
             f"use {PRODUCTION_URL} or set use_testnet to true"
         )
     return url
+
+
+def ws_api_url(base_url: URL) -> str:
+    """Return where the WebSocket API of a REST host is reached."""
+    return f"{_ws_origin(base_url, _WS_API_HOSTS)}/ws-api/v3"
+
+
+def _ws_origin(base_url: URL, hosts: Mapping[str, str]) -> str:
+    """Return scheme, host and port of a WebSocket; an unknown host serves all on one port."""
+    scheme = "wss" if base_url.scheme == "https" else "ws"
+    host = hosts.get(_folded(base_url.host or ""))
+    return f"{scheme}://{host or base_url.raw_authority}"
 
 
 def venue_name(url: URL) -> str:

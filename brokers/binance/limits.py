@@ -59,3 +59,10 @@ class RatePause:
             raise Paused(
                 f"not sent: the order rate limit is used up for another {-(-left_ns // _SECOND)} s"
             )
+
+
+def retry_after_seconds(header: str | None) -> float | None:
+    """Return what a ``Retry-After`` header asks for; the venue gives whole seconds."""
+    if header is None or not header.isascii() or not header.isdigit():
+        return None
+    return min(float(header), 7 * 86_400.0)

@@ -12,7 +12,7 @@ from yarl import URL
 from otonom_trader.brokers.binance.departure import Departure, Endpoint, GuardedRequest
 from otonom_trader.brokers.binance.errors import Reply, TlsFailed
 from otonom_trader.brokers.binance.hosts import is_loopback
-from otonom_trader.brokers.binance.limits import RatePause
+from otonom_trader.brokers.binance.limits import RatePause, retry_after_seconds
 from otonom_trader.brokers.binance.signing import Params, encode_query
 from otonom_trader.domain.errors import NotSent, VenueUnreachable
 from otonom_trader.domain.ports import Clock
@@ -60,7 +60,8 @@ class PublicTransport:
 
     async def get(self, path: str, params: Params = ()) -> Reply:
         """Ask for market data; raises `NotSent` when nothing left."""
-        departure = Departure(self.clock, encode_query(params), self.pause.check_request)
+        query = encode_query(params)
+        departure = Departure(self.clock, self.pause.check_request, lambda: (None, query))
         return await self._exchange("GET", path, departure, _NO_HEADERS)
 
     async def aclose(self) -> None:
@@ -112,7 +113,7 @@ class PublicTransport:
             sent_ns=departure.sent_ns,
             received_ns=self.clock.monotonic_ns(),
             body=body,
-            retry_after_seconds=_seconds(retry_after),
+            retry_after_seconds=retry_after_seconds(retry_after),
             signed_at_ms=departure.signed_at_ms,
             lost=lost,
         )
@@ -186,9 +187,3 @@ def _lost(error: Exception, timeout_seconds: float) -> str:
     if isinstance(error, TimeoutError):
         return f"was not answered within {timeout_seconds:g} s"
     return "lost its connection before a complete answer"
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    if retry_after is None or not retry_after.isascii() or not retry_after.isdigit():
-        return None
-    return min(float(retry_after), 7 * 86_400.0)

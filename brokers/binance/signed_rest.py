@@ -1,8 +1,8 @@
-"""Signed requests over REST: what each mode can send, and nothing else."""
+"""Signed requests, over REST and the WebSocket API: what each mode can send, and nothing else."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final
 
 import msgspec
@@ -10,6 +10,7 @@ from yarl import URL
 
 from otonom_trader.brokers.binance.departure import Departure, Endpoint, GuardedRequest
 from otonom_trader.brokers.binance.errors import ClockUnsure, Reply, check
+from otonom_trader.brokers.binance.hosts import ws_api_url
 from otonom_trader.brokers.binance.rest import PUBLIC_ENDPOINTS, TIME, PublicTransport
 from otonom_trader.brokers.binance.signing import (
     Credentials,
@@ -19,6 +20,7 @@ from otonom_trader.brokers.binance.signing import (
 )
 from otonom_trader.brokers.binance.time_sync import ClockSample, VenueClock
 from otonom_trader.brokers.binance.wire import ServerTime, read
+from otonom_trader.brokers.binance.ws_api import Access, WsApi
 from otonom_trader.domain.errors import NotSent, VenueError
 from otonom_trader.domain.ports import Clock, KillGate
 
@@ -27,6 +29,13 @@ ORDER: Final = "/api/v3/order"
 ORDER_TEST: Final = "/api/v3/order/test"
 OPEN_ORDERS: Final = "/api/v3/openOrders"
 MY_TRADES: Final = "/api/v3/myTrades"
+ORDER_PLACE: Final = "order.place"
+ORDER_CANCEL: Final = "order.cancel"
+
+REST: Final = "rest"
+AUTO: Final = "auto"
+ORDER_TRANSPORTS: Final = (REST, "ws", AUTO)
+"""What may carry orders."""
 
 _ACCOUNT_ENDPOINTS: Final[frozenset[Endpoint]] = PUBLIC_ENDPOINTS | {
     ("GET", ACCOUNT),
@@ -64,6 +73,7 @@ class SignedTransport(PublicTransport):
     """Reads of one account. It has no method that could place or cancel an order."""
 
     request_class: ClassVar[type[GuardedRequest]] = AccountRequest
+    ws_methods: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
@@ -74,6 +84,16 @@ class SignedTransport(PublicTransport):
     ) -> None:
         super().__init__(base_url, clock, timeout_seconds)
         self.venue_clock = VenueClock(clock)
+        self.ws_api = WsApi(
+            ws_api_url(base_url),
+            Access(credentials, self.venue_clock),
+            clock,
+            timeout_seconds,
+            self.ws_methods,
+            permit=self.pause.check_request,
+            observe=self.pause.observe,
+            prepare=self.freshen_clock,
+        )
         self._credentials = credentials
         self._syncing = asyncio.Lock()
 
@@ -116,23 +136,34 @@ class SignedTransport(PublicTransport):
     async def _signed(
         self, method: str, path: str, params: Params, permit: Callable[[], None]
     ) -> Reply:
+        query = encode_query(params)
+        headers = {"X-MBX-APIKEY": self._credentials.api_key.reveal()}
+
+        async def send() -> Reply:
+            departure = Departure(self.clock, permit, lambda: self._seal(query))
+            return await self._exchange(method, path, departure, headers)
+
+        return await self._in_time(send)
+
+    async def _over_ws(self, method: str, params: Params, permit: Callable[[], None]) -> Reply:
+        """Send a signed request over the WebSocket API; raises as `_signed` does."""
+        named = dict(params)
+
+        return await self._in_time(lambda: self.ws_api.request(method, named, permit))
+
+    async def _in_time(self, send: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Send what is signed by the venue's clock; once more where it was refused for its time."""
         if not self.venue_clock.usable:
             async with self._syncing:
                 if not self.venue_clock.usable:  # whoever held the lock may have done it
                     await self.sync_clock()
-        query = encode_query(params)
-        headers = {"X-MBX-APIKEY": self._credentials.api_key.reveal()}
-        reply = await self._exchange(
-            method, path, Departure(self.clock, query, permit, self._seal), headers
-        )
+        reply = await send()
         if not reply.is_stale_timestamp:
             return reply
         # Refused for its time and so not carried out: once more, by a clock read afresh.
         self.venue_clock.distrust()
         await self.sync_clock()
-        return await self._exchange(
-            method, path, Departure(self.clock, query, permit, self._seal), headers
-        )
+        return await send()
 
     def _seal(self, query: str) -> tuple[int, str]:
         timestamp_ms = self.venue_clock.timestamp_ms()
@@ -153,9 +184,14 @@ class ShadowTransport(SignedTransport):
 
 
 class LiveTransport(SignedTransport):
-    """Reads, and real orders behind the kill gate."""
+    """Reads, and real orders behind the kill gate.
+
+    `order_transport` says what carries orders and cancels: ``rest``, ``ws``, or ``auto``, which is
+    the WebSocket API while it is connected.
+    """
 
     request_class = LiveRequest
+    ws_methods = frozenset({ORDER_PLACE, ORDER_CANCEL})
 
     def __init__(
         self,
@@ -164,17 +200,34 @@ class LiveTransport(SignedTransport):
         timeout_seconds: float,
         credentials: Credentials,
         gate: KillGate | None,
+        order_transport: str,
     ) -> None:
         super().__init__(base_url, clock, timeout_seconds, credentials)
         self._gate = gate
+        self._order_transport = order_transport
 
     async def place(self, params: Params) -> Reply:
         """Place an order; raises `TradingHalted` when the gate is shut, `NotSent` likewise."""
-        return await self._signed("POST", ORDER, params, self._may_place)
+        return await self._order("POST", ORDER_PLACE, params, self._may_place)
 
     async def cancel(self, params: Params) -> Reply:
         """Cancel an order; the gate does not hold cancels back."""
-        return await self._signed("DELETE", ORDER, params, self.pause.check_request)
+        return await self._order("DELETE", ORDER_CANCEL, params, self.pause.check_request)
+
+    async def _order(
+        self, method: str, ws_method: str, params: Params, permit: Callable[[], None]
+    ) -> Reply:
+        if self._order_transport == REST or (
+            self._order_transport == AUTO and not self.ws_api.is_open
+        ):
+            return await self._signed(method, ORDER, params, permit)
+        try:
+            return await self._over_ws(ws_method, params, permit)
+        except NotSent:
+            # Nothing has left, so that nothing is sent twice.
+            if self._order_transport != AUTO:
+                raise
+        return await self._signed(method, ORDER, params, permit)
 
     def _may_place(self) -> None:
         self.pause.check_order()

@@ -809,7 +809,9 @@ async def test_the_first_fill_and_the_end_of_a_resting_order_are_told_when_they_
     part = partly_filled("0.04", "0.1", OrderStatus.PARTIALLY_FILLED)
     await desk.broker.outcomes.settle(order.intent, part)
     desk.clock.advance(1)
-    whole = partly_filled("0.1", "0.1", OrderStatus.FILLED)
+    rest = partly_filled("0.06", "0.1", OrderStatus.FILLED).fills[0]
+    fills = (*part.fills, replace(rest, trade_id="t2"))
+    whole = replace(partly_filled("0.1", "0.1", OrderStatus.FILLED), fills=fills)
     row = (await desk.broker.outcomes.settle(order.intent, whole)).execution
     assert row.stages_ns[Stage.FIRST_FILL] == 1_001_000_000
     assert row.stages_ns[Stage.DONE] == 2_001_000_000

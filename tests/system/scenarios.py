@@ -16,25 +16,35 @@ from tests.system.harness import CLOCK, DaemonProcess, Installation, epoch_ms, u
 ORDER: dict[str, Any] = {"path": "/api/v3/order", "method": "POST"}
 
 
+OVER_WS: dict[str, Any] = {"path": "order.place"}
+
+
 def orders_sent(market: LocalTestnet) -> list[dict[str, Any]]:
     """Return the requests to place an order that reached the venue, carried out or not."""
     return [
         request
         for request in market.truth()["requests"]
-        if (request["method"], request["path"]) == ("POST", "/api/v3/order")
+        if (request["method"], request["path"])
+        in (("POST", "/api/v3/order"), ("WS", "order.place"))
     ]
 
 
 async def decisions_meet_a_fault(
-    trader: Installation, market: LocalTestnet, fault: Mapping[str, Any], decisions: int
+    trader: Installation,
+    market: LocalTestnet,
+    fault: Mapping[str, Any],
+    decisions: int,
+    struck: Mapping[str, Any] = ORDER,
 ) -> None:
-    """Half of the orders are struck for certain, the other half by chance.
+    """Half of the orders are struck for certain, the other half by chance, over one transport.
 
     At most one accepted order each, nothing UNKNOWN after its fence, the journal equals the venue.
     """
     daemon = await (await trader.start()).in_state("RUNNING")
-    market.faults.add({**ORDER, **fault, "count": decisions // 2})
-    market.faults.add({**ORDER, **fault, "probability": 0.5})
+    if struck is OVER_WS:
+        await daemon.logged("stream.resumed")
+    market.faults.add({**struck, **fault, "count": decisions // 2})
+    market.faults.add({**struck, **fault, "probability": 0.5})
     trader.decide(*numbered(decisions))
     await trader.decided(decisions, seconds=90)
     market.faults.end_all()
@@ -43,9 +53,9 @@ async def decisions_meet_a_fault(
     truth = market.truth()
 
     sent = orders_sent(market)
-    struck = {request["clientOrderId"] for request in sent if request["fault"]}
+    hit = {request["clientOrderId"] for request in sent if request["fault"]}
     assert len({request["clientOrderId"] for request in sent}) >= decisions * 95 // 100
-    assert decisions // 2 <= len(struck) < decisions
+    assert decisions // 2 <= len(hit) < decisions
     checks.orders_are_trades(truth)
     checks.no_decision_executed_twice(truth)
     checks.every_decision_has_one_execution((f"d{n}" for n in range(decisions)), executions)

@@ -58,7 +58,7 @@ async def test_even_when_forced_no_byte_of_an_order_leaves_off_or_shadow(
     shadow = BinanceShadow(API_KEY, API_SECRET, venue.url)
     async with data, shadow:
         for transport in (data._reader, shadow._transport):
-            departure = Departure(SystemClock(), "symbol=BTCUSDT", lambda: None)
+            departure = Departure(SystemClock(), lambda: None, lambda: (None, "symbol=BTCUSDT"))
             with pytest.raises(NotSent, match="is not open to this connection"):
                 await transport._exchange(method, path, departure, {})
             assert not departure.left

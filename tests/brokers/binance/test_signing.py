@@ -138,6 +138,7 @@ def test_only_an_ed25519_key_may_log_on() -> None:
         (pem(ec.generate_private_key(ec.SECP256R1())), "of another kind than Ed25519 or RSA"),
         (pem(SHORT), "is an RSA key of 1024 bits; 2048 are"),
     ],
+    ids=["encrypted", "cut off", "of another kind", "short"],
 )
 def test_a_private_key_that_the_venue_does_not_take_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as refusal:

@@ -1,0 +1,183 @@
+"""The WebSocket API, kept open: logged on where the key allows it, subscribed to user data.
+
+Source: binance-facts.md, sections 9 and 10.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Final, Protocol
+
+from otonom_trader.brokers.binance.errors import Reply, check
+from otonom_trader.brokers.binance.signing import Credentials, websocket_payload
+from otonom_trader.brokers.binance.time_sync import VenueClock
+from otonom_trader.brokers.binance.ws_frames import Incoming
+from otonom_trader.brokers.binance.ws_socket import ApiSocket, HandshakeRefused, Params, Sign
+from otonom_trader.domain.errors import NotSent, VenueError
+from otonom_trader.domain.ports import Clock
+
+LOG_ON: Final = "session.logon"
+SUBSCRIBE: Final = "userDataStream.subscribe"
+SUBSCRIBE_SIGNED: Final = "userDataStream.subscribe.signature"
+SESSION_METHODS: Final = frozenset({LOG_ON, SUBSCRIBE, SUBSCRIBE_SIGNED})
+
+# The venue ends a connection after 24 hours.
+_LIFE_SECONDS: Final = 85_800.0
+_FIRST_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 30.0
+
+
+class Listener(Protocol):
+    """Whoever is told what comes by itself. Called from the connection: must not wait."""
+
+    def event(self, incoming: Incoming) -> None:
+        """An event of a subscription."""
+
+    def subscribed(self) -> None:
+        """Events come from now on, over a new connection."""
+
+    def lost(self, failure: VenueError) -> None:
+        """A connection could not be had; it is tried on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What requests are signed with: a key, and the time at the venue."""
+
+    credentials: Credentials
+    venue_clock: VenueClock
+
+    def sign(self, params: Params) -> tuple[int, Params]:
+        """Return the timestamp and `params` with it, the key and the signature."""
+        timestamp_ms, timed = self.stamp(params)
+        named = {**timed, "apiKey": self.credentials.api_key.reveal()}
+        payload = websocket_payload({name: str(value) for name, value in named.items()})
+        return timestamp_ms, {**named, "signature": self.credentials.signer.sign(payload)}
+
+    def stamp(self, params: Params) -> tuple[int, Params]:
+        """As `sign`, for a connection that is logged on: the time is enough."""
+        timestamp_ms = self.venue_clock.timestamp_ms()
+        window_ms = self.credentials.recv_window_ms
+        return timestamp_ms, {**params, "recvWindow": window_ms, "timestamp": timestamp_ms}
+
+
+class WsApi:
+    """Holds one connection open while `run` runs, and replaces it before it ends.
+
+    The next connection is subscribed before the one it replaces is let go, so that no event falls
+    between the two; some come twice. `permit` is asked before anything is sent, `observe` shown
+    every reply, and `prepare`, awaited before each connection, reads the venue's clock.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        access: Access,
+        clock: Clock,
+        timeout_seconds: float,
+        allowed: frozenset[str],
+        permit: Callable[[], None],
+        observe: Callable[[Reply], None],
+        prepare: Callable[[], Awaitable[None]],
+        *,
+        random: Random | None = None,
+        life_seconds: float = _LIFE_SECONDS,
+    ) -> None:
+        self._url = url
+        self._access = access
+        self._clock = clock
+        self._timeout_seconds = timeout_seconds
+        self._allowed = allowed | SESSION_METHODS
+        self._permit = permit
+        self._observe = observe
+        self._prepare = prepare
+        self._random = random or Random()  # noqa: S311  spreads reconnections, keeps no secret
+        self._life_seconds = life_seconds
+        self._current: ApiSocket | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request could leave now."""
+        return self._current is not None and self._current.is_open
+
+    async def request(self, method: str, params: Params, permit: Callable[[], None]) -> Reply:
+        """Send one request over the connection of the moment, as `ApiSocket.request` does."""
+        socket = self._current
+        if socket is None:
+            raise NotSent(f"{method} not sent: the WebSocket API is not connected")
+        reply = await socket.request(method, params, permit, self._sign_for(socket))
+        self._observe(reply)
+        return reply
+
+    def replace(self, why: str) -> None:
+        """Have another connection take the place of the present one."""
+        if self._current is not None:
+            self._current.replace(why)
+
+    async def run(self, listener: Listener) -> None:
+        """Keep a connection until cancelled; `listener` is told what comes over it."""
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                while True:
+                    socket = await self._open_at_last(tasks, listener)
+                    before, self._current = self._current, socket
+                    listener.subscribed()
+                    if before is not None:
+                        tasks.create_task(before.retire())
+                    await self._until_due(socket)
+            finally:
+                if self._current is not None:
+                    self._current.abort()
+                    self._current = None
+
+    async def _open_at_last(self, tasks: asyncio.TaskGroup, listener: Listener) -> ApiSocket:
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return await self._open(tasks, listener)
+            except HandshakeRefused as refused:
+                self._observe(refused.reply)
+                listener.lost(refused)
+            except VenueError as failure:
+                listener.lost(failure)
+            # Many clients of one venue must not come back in step.
+            await self._clock.sleep(pause * self._random.uniform(0.5, 1))
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def _open(self, tasks: asyncio.TaskGroup, listener: Listener) -> ApiSocket:
+        self._permit()
+        await self._prepare()
+        socket = await ApiSocket.open(
+            self._url, self._clock, self._timeout_seconds, self._allowed, listener.event
+        )
+        tasks.create_task(socket.listen())
+        try:
+            if self._access.credentials.signer.can_log_on:
+                await self._ask(socket, LOG_ON)
+                socket.logged_on = True
+            await self._ask(socket, SUBSCRIBE if socket.logged_on else SUBSCRIBE_SIGNED)
+        except BaseException:
+            socket.abort()
+            raise
+        return socket
+
+    async def _ask(self, socket: ApiSocket, method: str) -> None:
+        sign = self._subscribe if method == SUBSCRIBE else self._access.sign
+        reply = await socket.request(method, {}, self._permit, sign)
+        self._observe(reply)
+        check(reply)
+
+    async def _until_due(self, socket: ApiSocket) -> None:
+        try:
+            async with asyncio.timeout(self._life_seconds):
+                await socket.due.wait()
+        except TimeoutError:
+            socket.replace("the connection has lived nearly a day")
+
+    def _sign_for(self, socket: ApiSocket) -> Sign:
+        return self._access.stamp if socket.logged_on else self._access.sign
+
+    @staticmethod
+    def _subscribe(params: Params) -> tuple[None, Params]:
+        return None, params

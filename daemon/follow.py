@@ -1,0 +1,142 @@
+"""What the venue tells by itself, taken in: news of orders and balances.
+
+Source: design.md, "One decision's way", step 8; promises.md, faults 18 to 23.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.domain.errors import JournalError
+from otonom_trader.domain.ids import is_ours
+from otonom_trader.domain.ports import Clock
+from otonom_trader.domain.venue_event import (
+    BalancesUpdate,
+    OrderUpdate,
+    StreamLost,
+    StreamResumed,
+    VenueEvent,
+)
+from otonom_trader.storage.journal import Journal
+
+log = structlog.get_logger("follow")
+
+_MOST_WAITING = 10_000
+_NS = 1_000_000_000
+
+
+class Follower:
+    """Books what happens to own orders as it is told, in the order in which it came.
+
+    `catch_up` asks the venue for whatever may have been missed; it is told for how many seconds
+    nothing came. `on_doubt` is told of an order that carries our prefix and that the journal does
+    not know, `on_refused` when the venue does not take the key any more, `on_fault` when the
+    journal fails.
+    """
+
+    def __init__(
+        self,
+        broker: GuardedBroker,
+        journal: Journal,
+        clock: Clock,
+        catch_up: Callable[[float], Awaitable[None]],
+        on_doubt: Callable[[str], None],
+        on_refused: Callable[[str], None],
+        on_fault: Callable[[JournalError], None],
+    ) -> None:
+        self._broker = broker
+        self._journal = journal
+        self._clock = clock
+        self._catch_up = catch_up
+        self._on_doubt = on_doubt
+        self._on_refused = on_refused
+        self._on_fault = on_fault
+        self._waiting: deque[VenueEvent] = deque()
+        self._came = asyncio.Event()
+        self._lost_ns: int | None = None
+        self.is_live = False
+        """Whether events come."""
+
+    async def run(self) -> None:
+        """Follow the venue until cancelled; returns where it never tells anything by itself."""
+        async with asyncio.TaskGroup() as tasks:
+            taking = tasks.create_task(self._take_all())
+            await self._broker.venue.run(self.tell)
+            taking.cancel()
+
+    def tell(self, event: VenueEvent) -> None:
+        """Take one event in; it is booked by `run`."""
+        if len(self._waiting) >= _MOST_WAITING:
+            # More than can be booked in time: asking says the same in fewer words.
+            self._waiting.clear()
+            event = StreamResumed()
+        self._waiting.append(event)
+        self._came.set()
+
+    async def _take_all(self) -> None:
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            while self._waiting:
+                try:
+                    await self._take(self._waiting.popleft())
+                except JournalError as fault:
+                    self._on_fault(fault)
+
+    async def _take(self, event: VenueEvent) -> None:
+        match event:
+            case OrderUpdate():
+                await self._order(event)
+            case BalancesUpdate():
+                self._broker.account.update_balances(event)
+            case StreamResumed():
+                now_ns = self._clock.monotonic_ns()
+                lost_seconds = 0.0 if self._lost_ns is None else (now_ns - self._lost_ns) / _NS
+                self.is_live, self._lost_ns = True, None
+                log.info("stream.resumed", lost_seconds=round(lost_seconds, 1))
+                await self._catch_up(lost_seconds)
+            case StreamLost():
+                if self._lost_ns is None:
+                    self._lost_ns = self._clock.monotonic_ns()
+                self.is_live = False
+                log.warning("stream.lost", reason=event.reason)
+                if event.refused:
+                    self._on_refused(event.reason)
+
+    async def _order(self, update: OrderUpdate) -> None:
+        id_, outcomes = update.client_order_id, self._broker.outcomes
+        if not outcomes.knows(id_):
+            await self._stranger(update)
+            return
+        carried = await outcomes.learn(update)
+        if carried is not None:
+            log.info(
+                "order.settled" if carried.execution.terminal else "order.working",
+                decision_id=carried.execution.decision_id,
+                client_order_id=id_,
+                order_id=update.result.order_id,
+                outcome=carried.execution.outcome,
+                status=update.result.status,
+                filled_qty=carried.result.filled_qty,
+            )
+
+    async def _stranger(self, update: OrderUpdate) -> None:
+        id_, order = update.client_order_id, update.result
+        if not is_ours(id_):
+            log.info(
+                "order.external",
+                client_order_id=id_,
+                order_id=order.order_id,
+                symbol=order.symbol,
+                side=order.side,
+                status=order.status,
+                filled_qty=order.filled_qty,
+            )
+        elif not await self._journal.has_order(id_):
+            self._on_doubt(
+                f"the venue tells of order {id_} of {order.symbol}, which carries our prefix, but "
+                "the journal does not know it: another daemon, or an older journal, placed it"
+            )

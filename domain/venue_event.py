@@ -1,0 +1,46 @@
+"""What a venue tells by itself, while nobody asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from otonom_trader.domain.account import Balance
+from otonom_trader.domain.order import OrderResult
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpdate:
+    """Something happened to an order of the account, whoever placed it.
+
+    `result` is the order after it, and carries at most the one fill it brought.
+    """
+
+    client_order_id: str
+    result: OrderResult
+
+
+@dataclass(frozen=True, slots=True)
+class BalancesUpdate:
+    """Balances that may have changed, as they are now."""
+
+    balances: Mapping[str, Balance]
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StreamResumed:
+    """Events come from now on; what happened before may have been missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLost:
+    """Events do not come, or cannot be trusted to; `reason` is one sentence's end.
+
+    `refused` when the venue does not take the key any more: trying on is of no use.
+    """
+
+    reason: str
+    refused: bool = False
+
+
+VenueEvent = OrderUpdate | BalancesUpdate | StreamResumed | StreamLost
