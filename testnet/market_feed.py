@@ -24,6 +24,9 @@ from otonom_trader.testnet.orders import Trade
 from otonom_trader.testnet.stream_names import FAST_MS, REAL_TIME, SLOW_MS, Topic
 from otonom_trader.testnet.tape import AggregateTrade
 
+# The two ways to ask for the slow one.
+_DEPTH_SUFFIXES: Final = {FAST_MS: ("@100ms",), SLOW_MS: ("", "@1000ms")}
+
 
 class MarketFeed:
     """``run`` until cancelled; the engine's events come in by ``on_event`` and ``on_settled``."""
@@ -88,9 +91,9 @@ class MarketFeed:
             elif name.topic not in REAL_TIME:
                 self._figures.publish(audience, now_ms, is_due=is_due(name.every_ms))
         for symbol, depth in self._depths.items():
-            for every_ms, suffix in ((FAST_MS, "@100ms"), (SLOW_MS, "")):
+            for every_ms in _DEPTH_SUFFIXES:
                 if is_due(every_ms):
-                    self._publish_depth(symbol, depth, every_ms, suffix, now_ms)
+                    self._publish_depth(symbol, depth, every_ms, now_ms)
 
     def _on_audience(self) -> None:
         """Streams came or went: listen to the books that somebody wants the changes of."""
@@ -160,20 +163,20 @@ class MarketFeed:
                 event = {"u": self._exchange.engine.books[symbol].update_id} | best
                 self._audiences.publish(audience, _always(event))
 
-    def _publish_depth(
-        self, symbol: str, depth: DepthFeed, every_ms: int, suffix: str, now_ms: int
-    ) -> None:
-        audience = self._audiences.find(f"{symbol.lower()}@depth{suffix}")
-        if audience is None:
+    def _publish_depth(self, symbol: str, depth: DepthFeed, every_ms: int, now_ms: int) -> None:
+        names = [f"{symbol.lower()}@depth{suffix}" for suffix in _DEPTH_SUFFIXES[every_ms]]
+        audiences = [found for found in map(self._audiences.find, names) if found is not None]
+        if not audiences:
             depth.skip(every_ms)
             return
         taken = depth.take(every_ms)
         if taken is not None:
             ids, levels = taken
-            self._audiences.publish(
-                audience,
-                lambda ticks: stream_payloads.depth_update(symbol, ids, levels, now_ms, ticks),
-            )
+            for audience in audiences:
+                self._audiences.publish(
+                    audience,
+                    lambda ticks: stream_payloads.depth_update(symbol, ids, levels, now_ms, ticks),
+                )
 
     def _publish_levels(self, audience: Audience) -> None:
         name = audience.name

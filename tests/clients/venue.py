@@ -7,9 +7,9 @@ import itertools
 import json
 import os
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ ANNOUNCED_IN: Final = "OTONOM_CLIENT_VENUE"
 """Environment variable: the file with the venue's addresses and keys."""
 _TICK: Final = Decimal("0.01")
 _TIMEOUT_SECONDS: Final = 5
+_SHOWN_AS: Final = {"quantity": "origQty", "quoteOrderQty": "origQuoteOrderQty"}
 _opener: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 Order = dict[str, str]
@@ -60,17 +61,56 @@ class Venue:
 
     def price(self, times: str = "1") -> str:
         """The last price, multiplied, on the tick."""
-        last = Decimal(self._get(f"/api/v3/ticker/price?symbol={SYMBOL}")["price"])
+        last = Decimal(self._ask(f"/api/v3/ticker/price?symbol={SYMBOL}")["price"])
         return str((last * Decimal(times)).quantize(_TICK))
 
     def order(self, client_id: str) -> dict[str, Any]:
         """The engine's own order of this account, by the client id it was placed with."""
-        (found,) = (
-            order
-            for order in self._get("/testnet/truth")["orders"]
-            if order["account"] == self.account and order["origClientOrderId"] == client_id
-        )
+        (found,) = self._mine("orders", origClientOrderId=client_id)
+        return found
+
+    def confirm(self, client_id: str, sent: Order, reply: Mapping[str, Any], status: str) -> None:
+        """The reply and the engine's own books have the order as it was sent, and in that status.
+
+        The books do not show when an order triggers, nor its iceberg quantity.
+        """
+        engine = self.order(client_id)
+        kept = {name: sent[name] for name in sent if _SHOWN_AS.get(name, name) in engine}
+        assert not unlike(sent, reply), (sent, reply)
+        assert not unlike(kept, engine), (sent, engine)
+        assert reply["status"] == engine["status"] == status, (reply, engine)
+
+    def fills(self, client_id: str) -> list[dict[str, Any]]:
+        """What the engine filled of that order, in the fields of ``trades``."""
+        return trades(self._mine("fills", origClientOrderId=client_id))
+
+    def leg_statuses(self, legs: Iterable[Mapping[str, Any]]) -> list[str]:
+        """What the engine's own orders of a list are, in the order they were placed."""
+        ids = {leg["orderId"] for leg in legs}
+        return [order["status"] for order in self._mine("orders") if order["orderId"] in ids]
+
+    def balances(self) -> dict[str, tuple[str, str]]:
+        """Free and locked by asset, in the engine's own books, where there is any."""
+        books = self._ask("/testnet/truth")["balances"][self.account]
+        return {
+            asset: (held["free"], held["locked"])
+            for asset, held in books.items()
+            if Decimal(held["free"]) or Decimal(held["locked"])
+        }
+
+    def deposit(self, asset: str, amount: str) -> None:
+        """What comes in; with a minus, what goes out."""
+        told = {"account": self.account, "asset": asset, "amount": amount}
+        self._ask("/testnet/transfers", json.dumps(told).encode())
+
+    def trade(self, number: int) -> dict[str, Any]:
+        """A trade of the market, as REST shows it."""
+        (found,) = self._ask(f"/api/v3/historicalTrades?symbol={SYMBOL}&fromId={number}&limit=1")
         return dict(found)
+
+    def depth(self) -> dict[str, Any]:
+        """The whole book, as REST shows it."""
+        return dict(self._ask(f"/api/v3/depth?symbol={SYMBOL}&limit=5000"))
 
     def resting(self, kind: str) -> Order:
         """An order of that kind that stays open, as the venue's parameters."""
@@ -121,8 +161,14 @@ class Venue:
             "workingTimeInForce": "GTC",
         }
 
-    def _get(self, path: str) -> Any:
-        with _opener.open(self.http + path, timeout=_TIMEOUT_SECONDS) as reply:
+    def _mine(self, kind: str, **wanted: Any) -> list[dict[str, Any]]:
+        wanted["account"] = self.account
+        return [
+            each for each in self._ask("/testnet/truth")[kind] if wanted.items() <= each.items()
+        ]
+
+    def _ask(self, path: str, body: bytes | None = None) -> Any:
+        with _opener.open(self.http + path, body, timeout=_TIMEOUT_SECONDS) as reply:
             return json.load(reply)
 
 
@@ -131,6 +177,29 @@ def announced() -> Venue:
     told = json.loads(Path(os.environ[ANNOUNCED_IN]).read_text(encoding="utf-8"))
     keys = {kind: Key(**key) for kind, key in told["keys"].items()}
     return Venue(told["http"], told["account"], keys)
+
+
+def unlike(sent: Order, reply: Mapping[str, Any]) -> dict[str, Any]:
+    """What a reply shows of the parameters of an order otherwise than they were sent."""
+    shown = {name: reply.get(_SHOWN_AS.get(name, name)) for name in sent}
+    return {name: shown[name] for name in sent if not _alike(sent[name], shown[name])}
+
+
+def _alike(one: str, other: Any) -> bool:
+    try:
+        return Decimal(one) == Decimal(str(other))
+    except InvalidOperation:
+        return one == other
+
+
+def trades(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The trades of ``myTrades``, or the fills of an order, in what both tell."""
+    told = ("price", "qty", "commission", "commissionAsset")
+    return [
+        {"id": row["tradeId"] if "tradeId" in row else row["id"]}
+        | {name: row[name] for name in told}
+        for row in rows
+    ]
 
 
 Price = Callable[[str], str]
@@ -175,5 +244,9 @@ RESTING: Final[dict[str, Callable[[Price], Order]]] = {
 }
 """Orders that no market of these checks reaches."""
 
-LIST_ORDERS: Final = {"OCO": 2, "OTO": 2, "OTOCO": 3}
-"""The kinds of order lists, and how many orders each has."""
+LISTS: Final = {
+    "OCO": ["NEW", "NEW"],
+    "OTO": ["NEW", "PENDING_NEW"],
+    "OTOCO": ["NEW", "PENDING_NEW", "PENDING_NEW"],
+}
+"""The kinds of order lists, and what their orders are once placed."""

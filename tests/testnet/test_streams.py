@@ -305,6 +305,20 @@ async def test_slow_depth_comes_once_a_second(raw: Wire, alice: Client, clock: M
     assert (heard[2]["u"], heard[2]["b"]) == (2, [["20001.00000000", "0.10000000"]])
 
 
+async def test_the_slow_depth_has_two_names(
+    venue: LocalTestnet, session: aiohttp.ClientSession, alice: Client, clock: ManualClock
+) -> None:
+    path = "/stream?streams=btcusdt@depth/btcusdt@depth@1000ms"
+    async with wire(session, venue.url, path) as stream:
+        await stream.heard()
+        await alice.limit("BUY", "0.1", "20000")
+        clock.advance(1)
+        heard = [await stream.hear(), await stream.hear()]
+        assert {event["stream"] for event in heard} == set(path[16:].split("/"))
+        assert heard[0]["data"] == heard[1]["data"]
+        assert heard[0]["data"]["b"] == [["20000.00000000", "0.10000000"]]
+
+
 async def test_a_level_that_is_gone_has_quantity_0(
     raw: Wire, alice: Client, clock: ManualClock
 ) -> None:

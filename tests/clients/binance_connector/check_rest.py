@@ -7,7 +7,8 @@ import pytest
 from binance.error import ClientError
 from binance.spot import Spot
 
-from tests.clients.venue import LIST_ORDERS, QUANTITY, RESTING, SYMBOL, Venue
+from tests.clients import replies
+from tests.clients.venue import LISTS, QUANTITY, RESTING, SYMBOL, Venue, trades
 
 KINDS = ("HMAC", "RSA", "ED25519")
 
@@ -30,70 +31,98 @@ def refusal(call: Callable[..., Any], /, *given: Any, **parameters: Any) -> tupl
     return caught.value.status_code, caught.value.error_code
 
 
-MARKET_DATA: dict[str, Callable[[Any], Any]] = {
-    "exchange_info": lambda c: c.exchange_info()["symbols"],
-    "exchange_info of a symbol": lambda c: c.exchange_info(symbol=SYMBOL)["symbols"],
-    "exchange_info of symbols": lambda c: c.exchange_info(symbols=[SYMBOL, "ETHUSDT"])["symbols"],
-    "exchange_info of permissions": lambda c: c.exchange_info(permissions=["SPOT"])["symbols"],
-    "depth": lambda c: c.depth(SYMBOL, limit=20)["bids"],
-    "trades": lambda c: c.trades(SYMBOL, limit=5),
-    "historical_trades": lambda c: c.historical_trades(SYMBOL, limit=5),
-    "agg_trades": lambda c: c.agg_trades(SYMBOL, limit=5),
-    "klines": lambda c: c.klines(SYMBOL, "1m", limit=5),
-    "ui_klines": lambda c: c.ui_klines(SYMBOL, "1m", limit=5),
-    "avg_price": lambda c: c.avg_price(SYMBOL)["price"],
-    "ticker_24hr": lambda c: c.ticker_24hr(SYMBOL)["lastPrice"],
-    "ticker_24hr of symbols": lambda c: c.ticker_24hr(symbols=[SYMBOL, "ETHUSDT"]),
-    "trading_day_ticker": lambda c: c.trading_day_ticker(SYMBOL)["lastPrice"],
-    "ticker_price": lambda c: c.ticker_price(SYMBOL)["price"],
-    "ticker_price of all": lambda c: c.ticker_price(),
-    "book_ticker": lambda c: c.book_ticker(SYMBOL)["bidPrice"],
-    "rolling_window_ticker": lambda c: c.rolling_window_ticker(SYMBOL, windowSize="1h")["volume"],
+MARKET_DATA: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool]]] = {
+    "exchange_info": (lambda c: c.exchange_info(), replies.is_listing),
+    "exchange_info of a symbol": (
+        lambda c: c.exchange_info(symbol=SYMBOL),
+        lambda r: replies.is_listing(r, {SYMBOL}),
+    ),
+    "exchange_info of symbols": (
+        lambda c: c.exchange_info(symbols=[SYMBOL, "ETHUSDT"]),
+        replies.is_listing,
+    ),
+    "exchange_info of permissions": (
+        lambda c: c.exchange_info(permissions=["SPOT"]),
+        replies.is_listing,
+    ),
+    "depth": (lambda c: c.depth(SYMBOL, limit=20), lambda r: replies.is_book(r, 20)),
+    "trades": (lambda c: c.trades(SYMBOL, limit=5), lambda r: replies.are_trades(r, 5)),
+    "historical_trades": (
+        lambda c: c.historical_trades(SYMBOL, limit=5),
+        lambda r: replies.are_trades(r, 5),
+    ),
+    "agg_trades": (lambda c: c.agg_trades(SYMBOL, limit=5), lambda r: replies.are_aggregates(r, 5)),
+    "klines": (lambda c: c.klines(SYMBOL, "1m", limit=5), lambda r: replies.are_candles(r, 5)),
+    "ui_klines": (
+        lambda c: c.ui_klines(SYMBOL, "1m", limit=5),
+        lambda r: replies.are_candles(r, 5),
+    ),
+    "avg_price": (lambda c: c.avg_price(SYMBOL), lambda r: replies.is_price(r["price"])),
+    "ticker_24hr": (lambda c: c.ticker_24hr(SYMBOL), replies.is_ticker),
+    "ticker_24hr of symbols": (
+        lambda c: c.ticker_24hr(symbols=[SYMBOL, "ETHUSDT"]),
+        replies.are_of,
+    ),
+    "trading_day_ticker": (lambda c: c.trading_day_ticker(SYMBOL), replies.is_ticker),
+    "ticker_price": (lambda c: c.ticker_price(SYMBOL), lambda r: replies.is_price(r["price"])),
+    "ticker_price of all": (lambda c: c.ticker_price(), replies.are_of),
+    "book_ticker": (lambda c: c.book_ticker(SYMBOL), replies.is_best),
+    "rolling_window_ticker": (
+        lambda c: c.rolling_window_ticker(SYMBOL, windowSize="1h"),
+        replies.is_ticker,
+    ),
 }
 
 
 def check_ping_and_time(client: Any) -> None:
     assert client.ping() == {}
-    assert client.time()["serverTime"] > 0
+    assert replies.is_now(client.time()["serverTime"])
 
 
 @pytest.mark.parametrize("name", MARKET_DATA)
 def check_market_data(client: Any, name: str) -> None:
-    assert MARKET_DATA[name](client)
+    ask, is_right = MARKET_DATA[name]
+    reply = ask(client)
+    assert is_right(reply), reply
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def check_an_order_signed_with_each_kind_of_key(venue: Venue, kind: str) -> None:
-    client, client_id = spot(venue, kind), venue.new_id()
-    placed = client.new_order(**venue.resting("LIMIT"), newClientOrderId=client_id)
-    assert client.get_order(SYMBOL, orderId=placed["orderId"])["status"] == "NEW"
-    assert client.cancel_order(SYMBOL, origClientOrderId=client_id)["status"] == "CANCELED"
-    assert venue.order(client_id)["status"] == "CANCELED"
-    assert client.account(omitZeroBalances="true")["balances"]
+    client, client_id, sent = spot(venue, kind), venue.new_id(), venue.resting("LIMIT")
+    placed = client.new_order(**sent, newClientOrderId=client_id)
+    queried = client.get_order(SYMBOL, orderId=placed["orderId"])
+    venue.confirm(client_id, sent, queried, "NEW")
+    canceled = client.cancel_order(SYMBOL, origClientOrderId=client_id)
+    venue.confirm(client_id, sent, canceled, "CANCELED")
+    assert replies.held(client.account(omitZeroBalances="true")) == venue.balances()
 
 
 @pytest.mark.parametrize("kind", RESTING)
 def check_a_resting_order(venue: Venue, client: Any, kind: str) -> None:
-    client_id, wanted = venue.new_id(), venue.resting(kind)
-    placed = client.new_order(**wanted, newClientOrderId=client_id)
+    client_id, sent = venue.new_id(), venue.resting(kind)
+    placed = client.new_order(**sent, newClientOrderId=client_id)
     assert placed["clientOrderId"] == client_id
     queried = client.get_order(SYMBOL, origClientOrderId=client_id)
-    assert (queried["type"], queried["status"]) == (wanted["type"], "NEW")
+    venue.confirm(client_id, sent, queried, "NEW")
     assert client_id in {order["clientOrderId"] for order in client.get_open_orders(SYMBOL)}
     assert client_id in {order["clientOrderId"] for order in client.get_open_orders()}
     canceled = client.cancel_order(SYMBOL, orderId=placed["orderId"])
-    assert (canceled["origClientOrderId"], canceled["status"]) == (client_id, "CANCELED")
-    assert venue.order(client_id)["status"] == "CANCELED"
+    assert canceled["origClientOrderId"] == client_id
+    venue.confirm(client_id, sent, canceled, "CANCELED")
     everything = client.get_orders(SYMBOL, orderId=placed["orderId"])
     assert everything[0]["orderId"] == placed["orderId"]
 
 
-@pytest.mark.parametrize("parameters", [{"quantity": QUANTITY}, {"quoteOrderQty": "100.00"}])
-def check_a_market_order_and_its_trades(client: Any, parameters: dict[str, str]) -> None:
-    placed = client.new_order(SYMBOL, "BUY", "MARKET", **parameters)
-    assert placed["status"] == "FILLED"
-    trades = client.my_trades(SYMBOL, orderId=placed["orderId"])
-    assert [trade["id"] for trade in trades] == [fill["tradeId"] for fill in placed["fills"]]
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+@pytest.mark.parametrize("amount", [{"quantity": QUANTITY}, {"quoteOrderQty": "100.00"}])
+def check_a_market_order_and_its_trades(
+    venue: Venue, client: Any, side: str, amount: dict[str, str]
+) -> None:
+    client_id, sent = venue.new_id(), {"side": side, "type": "MARKET"} | amount
+    placed = client.new_order(SYMBOL, **sent, newClientOrderId=client_id)
+    venue.confirm(client_id, sent, placed, "FILLED")
+    told = client.my_trades(SYMBOL, orderId=placed["orderId"])
+    assert trades(told) == trades(placed["fills"]) == venue.fills(client_id) != []
 
 
 @pytest.mark.parametrize(
@@ -101,8 +130,11 @@ def check_a_market_order_and_its_trades(client: Any, parameters: dict[str, str])
     [("IOC", "1.01", "FILLED"), ("FOK", "1.01", "FILLED"), ("IOC", "0.8", "EXPIRED")],
 )
 def check_immediate_orders(venue: Venue, client: Any, tif: str, times: str, status: str) -> None:
-    order = {"timeInForce": tif, "quantity": QUANTITY, "price": venue.price(times)}
-    assert client.new_order(SYMBOL, "BUY", "LIMIT", **order)["status"] == status
+    client_id = venue.new_id()
+    sent = {"side": "BUY", "type": "LIMIT", "timeInForce": tif}
+    sent |= {"quantity": QUANTITY, "price": venue.price(times)}
+    placed = client.new_order(SYMBOL, **sent, newClientOrderId=client_id)
+    venue.confirm(client_id, sent, placed, status)
 
 
 @pytest.mark.parametrize(("kind", "shown"), [("ACK", None), ("RESULT", "NEW"), ("FULL", "NEW")])
@@ -123,15 +155,14 @@ def check_test_orders_reach_no_engine(venue: Venue, client: Any) -> None:
 
 
 def check_cancel_replace_in_both_modes(venue: Venue, client: Any) -> None:
-    first = client.new_order(**venue.resting("LIMIT"))
-    replaced = client.cancel_and_replace(
-        **venue.resting("LIMIT"),
-        cancelReplaceMode="STOP_ON_FAILURE",
-        cancelOrderId=first["orderId"],
-    )
-    assert (replaced["cancelResult"], replaced["newOrderResult"]) == ("SUCCESS", "SUCCESS")
+    old_id, client_id, order = venue.new_id(), venue.new_id(), venue.resting("LIMIT")
+    first = client.new_order(**order, newClientOrderId=old_id)
     gone = {"cancelOrderId": first["orderId"]}
-    order = venue.resting("LIMIT")
+    replaced = client.cancel_and_replace(
+        **order, cancelReplaceMode="STOP_ON_FAILURE", newClientOrderId=client_id, **gone
+    )
+    venue.confirm(old_id, order, replaced["cancelResponse"], "CANCELED")
+    venue.confirm(client_id, order, replaced["newOrderResponse"], "NEW")
     stopped = refusal(
         client.cancel_and_replace, **order, cancelReplaceMode="STOP_ON_FAILURE", **gone
     )
@@ -146,11 +177,13 @@ def check_amend_by_the_generic_request(venue: Venue, client: Any) -> None:
     placed = client.new_order(**venue.resting("LIMIT"))
     smaller = {"symbol": SYMBOL, "orderId": placed["orderId"], "newQty": "0.00100"}
     amended = client.sign_request("PUT", "/api/v3/order/amend/keepPriority", smaller)
-    assert amended["amendedOrder"]["qty"] == "0.00100000"
+    shown = amended["amendedOrder"]
+    assert (shown["orderId"], shown["qty"]) == (placed["orderId"], "0.00100000")
+    assert venue.order(shown["clientOrderId"])["origQty"] == "0.00100000"
     client.cancel_order(SYMBOL, orderId=placed["orderId"])
 
 
-@pytest.mark.parametrize("kind", LIST_ORDERS)
+@pytest.mark.parametrize("kind", LISTS)
 def check_order_lists(venue: Venue, client: Any, kind: str) -> None:
     place = {
         "OCO": client.new_oco_order,
@@ -159,7 +192,7 @@ def check_order_lists(venue: Venue, client: Any, kind: str) -> None:
     }[kind]
     client_id = venue.new_id()
     placed = place(**venue.order_list(kind), listClientOrderId=client_id)
-    assert len(placed["orders"]) == LIST_ORDERS[kind]
+    assert venue.leg_statuses(placed["orders"]) == LISTS[kind]
     queried = client.get_oco_order(origClientOrderId=client_id)
     assert (queried["orderListId"], queried["listOrderStatus"]) == (
         placed["orderListId"],
@@ -169,12 +202,12 @@ def check_order_lists(venue: Venue, client: Any, kind: str) -> None:
     assert placed["orderListId"] in ids
     canceled = client.cancel_oco_order(SYMBOL, orderListId=placed["orderListId"])
     assert canceled["listOrderStatus"] == "ALL_DONE"
+    assert set(venue.leg_statuses(placed["orders"])) == {"CANCELED"}
     assert canceled["orderListId"] in {each["orderListId"] for each in client.get_oco_orders()}
 
 
-def check_the_account_and_its_limits(client: Any) -> None:
-    account = client.account()
-    assert {"USDT", "BTC"} <= {balance["asset"] for balance in account["balances"]}
+def check_the_account_and_its_limits(venue: Venue, client: Any) -> None:
+    assert replies.held(client.account()) == venue.balances()
     assert [limit["rateLimitType"] for limit in client.get_order_rate_limit()] == ["ORDERS"] * 2
     assert client.query_commission_rates(SYMBOL)["standardCommission"]["taker"] == "0.00100000"
     assert client.query_prevented_matches(SYMBOL, orderId=1) == []
@@ -212,5 +245,4 @@ def check_a_wrong_secret_is_refused(venue: Venue) -> None:
 
 
 def check_listen_keys_are_gone(client: Any) -> None:
-    with pytest.raises(ClientError):
-        client.new_listen_key()
+    assert refusal(client.new_listen_key) == (400, -1020)

@@ -8,29 +8,24 @@ import pytest
 from binance.websocket.spot.websocket_stream import SpotWebsocketStreamClient
 
 from tests.clients.inbox import Inbox
+from tests.clients.market_events import NAME, is_of
 from tests.clients.venue import SYMBOL, Venue
 
-NAME = SYMBOL.lower()
-STREAMS: dict[str, tuple[Callable[[Any], None], Callable[[Any], bool]]] = {
-    f"{NAME}@trade": (lambda c: c.trade(SYMBOL), lambda m: m["e"] == "trade"),
-    f"{NAME}@aggTrade": (lambda c: c.agg_trade(SYMBOL), lambda m: m["e"] == "aggTrade"),
-    f"{NAME}@kline_1m": (lambda c: c.kline(SYMBOL, "1m"), lambda m: m["k"]["i"] == "1m"),
-    f"{NAME}@kline_1d@+08:00": (
-        lambda c: c.kline_timezone_offset(SYMBOL, "1d"),
-        lambda m: m["k"]["i"] == "1d",
-    ),
-    f"{NAME}@miniTicker": (lambda c: c.mini_ticker(SYMBOL), lambda m: m["e"] == "24hrMiniTicker"),
-    "!miniTicker@arr": (lambda c: c.mini_ticker(), lambda m: m[0]["e"] == "24hrMiniTicker"),
-    f"{NAME}@ticker": (lambda c: c.ticker(SYMBOL), lambda m: m["e"] == "24hrTicker"),
-    f"{NAME}@bookTicker": (lambda c: c.book_ticker(SYMBOL), lambda m: "B" in m and "e" not in m),
-    f"{NAME}@depth5@100ms": (
-        lambda c: c.partial_book_depth(SYMBOL, level=5, speed=100),
-        lambda m: len(m["bids"]) == 5 and "s" not in m,
-    ),
-    f"{NAME}@depth@100ms": (
-        lambda c: c.diff_book_depth(SYMBOL, speed=100),
-        lambda m: m["e"] == "depthUpdate" and m["U"] <= m["u"],
-    ),
+STREAMS: dict[str, Callable[[Any], None]] = {
+    f"{NAME}@trade": lambda c: c.trade(SYMBOL),
+    f"{NAME}@aggTrade": lambda c: c.agg_trade(SYMBOL),
+    f"{NAME}@kline_1m": lambda c: c.kline(SYMBOL, "1m"),
+    f"{NAME}@kline_1d@+08:00": lambda c: c.kline_timezone_offset(SYMBOL, "1d"),
+    f"{NAME}@miniTicker": lambda c: c.mini_ticker(SYMBOL),
+    "!miniTicker@arr": lambda c: c.mini_ticker(),
+    f"{NAME}@ticker": lambda c: c.ticker(SYMBOL),
+    f"{NAME}@ticker_1h": lambda c: c.rolling_window_ticker(SYMBOL, "1h"),
+    "!ticker_1h@arr": lambda c: c.rolling_window_ticker_all_symbols("1h"),
+    f"{NAME}@bookTicker": lambda c: c.book_ticker(SYMBOL),
+    f"{NAME}@depth5@100ms": lambda c: c.partial_book_depth(SYMBOL, level=5, speed=100),
+    f"{NAME}@depth20@1000ms": lambda c: c.partial_book_depth(SYMBOL, level=20),
+    f"{NAME}@depth@100ms": lambda c: c.diff_book_depth(SYMBOL, speed=100),
+    f"{NAME}@depth@1000ms": lambda c: c.diff_book_depth(SYMBOL),
 }
 
 
@@ -52,24 +47,32 @@ def is_event(message: Any) -> bool:
 
 @pytest.mark.parametrize("name", STREAMS)
 def check_a_stream_over_ws(venue: Venue, name: str) -> None:
-    subscribe, wanted = STREAMS[name]
     with streams(venue) as (client, inbox):
-        subscribe(client)
+        STREAMS[name](client)
         assert inbox.wait(lambda m: not is_event(m))["result"] is None
-        assert wanted(inbox.wait(is_event))
+        event = inbox.wait(is_event)
+        assert is_of(name, event), event
         client.list_subscribe(id=7)
         assert inbox.wait(lambda m: isinstance(m, dict) and m.get("id") == 7)["result"] == [name]
 
 
 @pytest.mark.parametrize("name", STREAMS)
 def check_a_stream_over_stream_comes_with_its_name(venue: Venue, name: str) -> None:
-    subscribe, wanted = STREAMS[name]
     with streams(venue, is_combined=True) as (client, inbox):
-        subscribe(client)
+        STREAMS[name](client)
         event = inbox.wait(is_event)
         assert set(event) == {"stream", "data"}
         assert event["stream"] == name
-        assert wanted(event["data"])
+        assert is_of(name, event["data"]), event
+
+
+def check_a_trade_is_the_one_of_rest(venue: Venue) -> None:
+    with streams(venue) as (client, inbox):
+        client.trade(SYMBOL)
+        event = inbox.wait(is_event)
+        shown = venue.trade(event["t"])
+        assert (event["p"], event["q"]) == (shown["price"], shown["qty"])
+        assert (event["T"], event["m"]) == (shown["time"], shown["isBuyerMaker"])
 
 
 def check_several_at_once_and_an_end(venue: Venue) -> None:

@@ -7,8 +7,9 @@ import pytest
 from binance.lib.utils import websocket_api_signature
 from binance.websocket.spot.websocket_api import SpotWebsocketAPIClient
 
+from tests.clients import replies
 from tests.clients.inbox import Inbox
-from tests.clients.venue import LIST_ORDERS, QUANTITY, RESTING, SYMBOL, Venue
+from tests.clients.venue import LISTS, QUANTITY, RESTING, SYMBOL, Venue, trades
 
 
 class Talk:
@@ -40,6 +41,11 @@ class Talk:
     def code(self, call: Callable[..., None], /, *given: Any, **parameters: Any) -> Any:
         return self.ask(call, *given, **parameters)["error"]["code"]
 
+    def heard(self, kind: str, **fields: str) -> Any:
+        """The first event of user data of that kind with these fields, in its envelope."""
+        wanted = {"e": kind} | fields
+        return self.inbox.wait(lambda m: wanted.items() <= m.get("event", {}).items())
+
     def send(self, method: str, /, *, id: str, **parameters: Any) -> None:  # noqa: A002
         """A method this client does not know, signed and sent by its own means."""
         signed = websocket_api_signature(self.key.api_key, self.key.secret, parameters)
@@ -53,47 +59,77 @@ def talk(venue: Venue) -> Iterator[Talk]:
     opened.client.stop()
 
 
-MARKET_DATA: dict[str, Callable[[Talk], Any]] = {
-    "ping_connectivity": lambda t: t.result(t.client.ping_connectivity) == {},
-    "server_time": lambda t: t.result(t.client.server_time)["serverTime"],
-    "order_book": lambda t: t.result(t.client.order_book, SYMBOL, limit=5)["bids"],
-    "recent_trades": lambda t: t.result(t.client.recent_trades, SYMBOL, limit=5),
-    "historical_trades": lambda t: t.result(
-        t.client.historical_trades, SYMBOL, t.key.api_key, limit=5
+MARKET_DATA: dict[str, tuple[Callable[[Talk], Any], Callable[[Any], bool]]] = {
+    "ping_connectivity": (lambda t: t.result(t.client.ping_connectivity), lambda r: r == {}),
+    "server_time": (
+        lambda t: t.result(t.client.server_time),
+        lambda r: replies.is_now(r["serverTime"]),
     ),
-    "aggregate_trades": lambda t: t.result(t.client.aggregate_trades, SYMBOL, limit=5),
-    "klines": lambda t: t.result(t.client.klines, SYMBOL, "1m", limit=5),
-    "ui_klines": lambda t: t.result(t.client.ui_klines, SYMBOL, "1m", limit=5),
-    "avg_price": lambda t: t.result(t.client.avg_price, SYMBOL)["price"],
-    "ticker_24hr": lambda t: t.result(t.client.ticker_24hr, symbol=SYMBOL)["lastPrice"],
-    "ticker": lambda t: t.result(t.client.ticker, symbol=SYMBOL, windowSize="1h")["volume"],
-    "ticker_price": lambda t: t.result(t.client.ticker_price, symbol=SYMBOL)["price"],
-    "ticker_book": lambda t: t.result(t.client.ticker_book, symbol=SYMBOL)["bidPrice"],
+    "order_book": (
+        lambda t: t.result(t.client.order_book, SYMBOL, limit=5),
+        lambda r: replies.is_book(r, 5),
+    ),
+    "recent_trades": (
+        lambda t: t.result(t.client.recent_trades, SYMBOL, limit=5),
+        lambda r: replies.are_trades(r, 5),
+    ),
+    "historical_trades": (
+        lambda t: t.result(t.client.historical_trades, SYMBOL, t.key.api_key, limit=5),
+        lambda r: replies.are_trades(r, 5),
+    ),
+    "aggregate_trades": (
+        lambda t: t.result(t.client.aggregate_trades, SYMBOL, limit=5),
+        lambda r: replies.are_aggregates(r, 5),
+    ),
+    "klines": (
+        lambda t: t.result(t.client.klines, SYMBOL, "1m", limit=5),
+        lambda r: replies.are_candles(r, 5),
+    ),
+    "ui_klines": (
+        lambda t: t.result(t.client.ui_klines, SYMBOL, "1m", limit=5),
+        lambda r: replies.are_candles(r, 5),
+    ),
+    "avg_price": (
+        lambda t: t.result(t.client.avg_price, SYMBOL),
+        lambda r: replies.is_price(r["price"]),
+    ),
+    "ticker_24hr": (lambda t: t.result(t.client.ticker_24hr, symbol=SYMBOL), replies.is_ticker),
+    "ticker": (
+        lambda t: t.result(t.client.ticker, symbol=SYMBOL, windowSize="1h"),
+        replies.is_ticker,
+    ),
+    "ticker_price": (
+        lambda t: t.result(t.client.ticker_price, symbol=SYMBOL),
+        lambda r: replies.is_price(r["price"]),
+    ),
+    "ticker_book": (lambda t: t.result(t.client.ticker_book, symbol=SYMBOL), replies.is_best),
 }
 
 
 @pytest.mark.parametrize("name", MARKET_DATA)
 def check_market_data(talk: Talk, name: str) -> None:
-    assert MARKET_DATA[name](talk)
+    ask, is_right = MARKET_DATA[name]
+    reply = ask(talk)
+    assert is_right(reply), reply
 
 
 def check_exchange_info(talk: Talk) -> None:
     """This method takes an id for a second filter, so it is called without one."""
     talk.client.exchange_info(symbol=SYMBOL)
-    (listed,) = talk.inbox.wait(lambda m: "result" in m)["result"]["symbols"]
-    assert listed["symbol"] == SYMBOL
+    assert replies.is_listing(talk.inbox.wait(lambda m: "result" in m)["result"], {SYMBOL})
 
 
 @pytest.mark.parametrize("kind", RESTING)
 def check_a_resting_order(venue: Venue, talk: Talk, kind: str) -> None:
-    client_id, wanted = venue.new_id(), venue.resting(kind)
-    placed = talk.result(talk.client.new_order, **wanted, newClientOrderId=client_id)
+    client_id, sent = venue.new_id(), venue.resting(kind)
+    placed = talk.result(talk.client.new_order, **sent, newClientOrderId=client_id)
     queried = talk.result(talk.client.get_order, SYMBOL, origClientOrderId=client_id)
-    assert (queried["orderId"], queried["status"]) == (placed["orderId"], "NEW")
+    assert queried["orderId"] == placed["orderId"]
+    venue.confirm(client_id, sent, queried, "NEW")
     listed = talk.result(talk.client.get_open_orders, symbol=SYMBOL)
     assert client_id in {order["clientOrderId"] for order in listed}
     canceled = talk.result(talk.client.cancel_order, SYMBOL, orderId=placed["orderId"])
-    assert canceled["status"] == venue.order(client_id)["status"] == "CANCELED"
+    venue.confirm(client_id, sent, canceled, "CANCELED")
 
 
 def check_numbers_may_be_numbers(venue: Venue, talk: Talk) -> None:
@@ -104,7 +140,7 @@ def check_numbers_may_be_numbers(venue: Venue, talk: Talk) -> None:
         price=float(venue.price("0.8")),
         newOrderRespType="RESULT",
     )
-    assert placed["origQty"] == "0.00100000"
+    assert venue.order(placed["clientOrderId"])["origQty"] == "0.00100000"
     everything = talk.result(talk.client.order_history, symbol=SYMBOL, orderId=placed["orderId"])
     assert everything[0]["status"] == "NEW"
     assert talk.result(talk.client.cancel_open_orders, SYMBOL)[0]["status"] == "CANCELED"
@@ -115,23 +151,34 @@ def check_a_float_is_refused_as_it_is_written(talk: Talk) -> None:
     assert talk.code(talk.client.new_order, SYMBOL, "BUY", "LIMIT", **order) == -1100
 
 
-def check_a_market_order_and_its_trades(talk: Talk) -> None:
-    placed = talk.result(talk.client.new_order, SYMBOL, "SELL", "MARKET", quantity=QUANTITY)
-    assert placed["status"] == "FILLED"
-    trades = talk.result(talk.client.my_trades, symbol=SYMBOL, orderId=placed["orderId"])
-    assert [trade["id"] for trade in trades] == [fill["tradeId"] for fill in placed["fills"]]
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+@pytest.mark.parametrize("amount", [{"quantity": QUANTITY}, {"quoteOrderQty": "100.00"}])
+def check_a_market_order_and_its_trades(
+    venue: Venue, talk: Talk, side: str, amount: dict[str, str]
+) -> None:
+    client_id, sent = venue.new_id(), {"side": side, "type": "MARKET"} | amount
+    placed = talk.result(talk.client.new_order, SYMBOL, **sent, newClientOrderId=client_id)
+    venue.confirm(client_id, sent, placed, "FILLED")
+    told = talk.result(talk.client.my_trades, symbol=SYMBOL, orderId=placed["orderId"])
+    assert trades(told) == trades(placed["fills"]) == venue.fills(client_id) != []
 
 
-def check_a_test_order(venue: Venue, talk: Talk) -> None:
-    assert talk.result(talk.client.new_order_test, **venue.resting("LIMIT")) == {}
+def check_test_orders_reach_no_engine(venue: Venue, talk: Talk) -> None:
+    client_id, order = venue.new_id(), venue.resting("LIMIT")
+    assert talk.result(talk.client.new_order_test, **order, newClientOrderId=client_id) == {}
+    rates = talk.result(talk.client.new_order_test, **order, computeCommissionRates="true")
+    assert rates["standardCommissionForOrder"]["taker"] == "0.00100000"
+    assert talk.code(talk.client.get_order, SYMBOL, origClientOrderId=client_id) == -2013
 
 
 def check_cancel_replace_in_both_modes(venue: Venue, talk: Talk) -> None:
-    first = talk.result(talk.client.new_order, **venue.resting("LIMIT"))
-    again = {"cancelOrderId": first["orderId"]} | venue.resting("LIMIT")
+    old_id, client_id, order = venue.new_id(), venue.new_id(), venue.resting("LIMIT")
+    first = talk.result(talk.client.new_order, **order, newClientOrderId=old_id)
+    again = {"cancelOrderId": first["orderId"]} | order
     stop = {"cancelReplaceMode": "STOP_ON_FAILURE"} | again
-    replaced = talk.result(talk.client.cancel_replace_order, **stop)
-    assert (replaced["cancelResult"], replaced["newOrderResult"]) == ("SUCCESS", "SUCCESS")
+    replaced = talk.result(talk.client.cancel_replace_order, **stop, newClientOrderId=client_id)
+    venue.confirm(old_id, order, replaced["cancelResponse"], "CANCELED")
+    venue.confirm(client_id, order, replaced["newOrderResponse"], "NEW")
     assert talk.code(talk.client.cancel_replace_order, **stop) == -2022
     go_on = {"cancelReplaceMode": "ALLOW_FAILURE"} | again
     response = talk.ask(talk.client.cancel_replace_order, **go_on)
@@ -139,7 +186,17 @@ def check_cancel_replace_in_both_modes(venue: Venue, talk: Talk) -> None:
     assert len(talk.result(talk.client.cancel_open_orders, SYMBOL)) == 2
 
 
-@pytest.mark.parametrize("kind", LIST_ORDERS)
+def check_amend_by_the_generic_request(venue: Venue, talk: Talk) -> None:
+    """This client has no method of its own for amending."""
+    placed = talk.result(talk.client.new_order, **venue.resting("LIMIT"))
+    smaller = {"symbol": SYMBOL, "orderId": placed["orderId"], "newQty": "0.00100"}
+    shown = talk.result(talk.send, "order.amend.keepPriority", **smaller)["amendedOrder"]
+    assert (shown["orderId"], shown["qty"]) == (placed["orderId"], "0.00100000")
+    assert venue.order(shown["clientOrderId"])["origQty"] == "0.00100000"
+    talk.result(talk.client.cancel_order, SYMBOL, orderId=placed["orderId"])
+
+
+@pytest.mark.parametrize("kind", LISTS)
 def check_order_lists(venue: Venue, talk: Talk, kind: str) -> None:
     place = {
         "OCO": talk.client.new_oco_order,
@@ -148,7 +205,7 @@ def check_order_lists(venue: Venue, talk: Talk, kind: str) -> None:
     }[kind]
     client_id = venue.new_id()
     placed = talk.result(place, **venue.order_list(kind), listClientOrderId=client_id)
-    assert len(placed["orders"]) == LIST_ORDERS[kind]
+    assert venue.leg_statuses(placed["orders"]) == LISTS[kind]
     list_id = placed["orderListId"]
     queried = talk.result(talk.client.get_oco_order, origClientOrderId=client_id)
     assert (queried["orderListId"], queried["listOrderStatus"]) == (list_id, "EXECUTING")
@@ -156,11 +213,12 @@ def check_order_lists(venue: Venue, talk: Talk, kind: str) -> None:
     assert list_id in {each["orderListId"] for each in open_lists}
     canceled = talk.result(talk.client.cancel_oco_order, SYMBOL, orderListId=list_id)
     assert canceled["listOrderStatus"] == "ALL_DONE"
+    assert set(venue.leg_statuses(placed["orders"])) == {"CANCELED"}
     assert list_id in {each["orderListId"] for each in talk.result(talk.client.oco_history)}
 
 
-def check_the_account_and_its_limits(talk: Talk) -> None:
-    assert talk.result(talk.client.account)["balances"]
+def check_the_account_and_its_limits(venue: Venue, talk: Talk) -> None:
+    assert replies.held(talk.result(talk.client.account)) == venue.balances()
     limits = talk.result(talk.client.order_rate_limit)
     assert [limit["rateLimitType"] for limit in limits] == ["ORDERS"] * 2
     assert talk.result(talk.client.prevented_matches, SYMBOL, orderId=1) == []
@@ -169,22 +227,51 @@ def check_the_account_and_its_limits(talk: Talk) -> None:
 def check_user_data_by_signature(venue: Venue, talk: Talk) -> None:
     """This client has no method of its own for subscribing without a listenKey."""
     subscribed = talk.result(talk.send, "userDataStream.subscribe.signature")
-    client_id = venue.new_id()
-    placed = talk.result(
-        talk.client.new_order, **venue.resting("LIMIT"), newClientOrderId=client_id
-    )
-    told = talk.inbox.wait(lambda m: m.get("event", {}).get("e") == "executionReport")
+    client_id, sent = venue.new_id(), venue.resting("LIMIT")
+    placed = talk.result(talk.client.new_order, **sent, newClientOrderId=client_id)
+    told = talk.heard("executionReport", X="NEW")
     assert told["subscriptionId"] == subscribed["subscriptionId"]
-    assert (told["event"]["c"], told["event"]["X"]) == (client_id, "NEW")
-    position = talk.inbox.wait(lambda m: m.get("event", {}).get("e") == "outboundAccountPosition")
-    assert "USDT" in {balance["a"] for balance in position["event"]["B"]}
+    event = told["event"]
+    assert (event["c"], event["i"], event["o"]) == (client_id, placed["orderId"], "LIMIT")
+    assert talk.heard("outboundAccountPosition")["event"]["B"][0]["a"] in {"BTC", "USDT"}
     talk.result(talk.client.cancel_order, SYMBOL, orderId=placed["orderId"])
-    told = talk.inbox.wait(lambda m: m.get("event", {}).get("X") == "CANCELED")
-    assert told["event"]["C"] == client_id
+    assert talk.heard("executionReport", X="CANCELED")["event"]["C"] == client_id
+    talk.inbox.messages.clear()
+    client_id = venue.new_id()
+    market = {"quantity": QUANTITY, "newClientOrderId": client_id}
+    talk.result(talk.client.new_order, SYMBOL, "BUY", "MARKET", **market)
+    event = talk.heard("executionReport", X="FILLED")["event"]
+    filled = venue.fills(client_id)[-1]
+    assert (event["t"], event["L"], event["n"]) == (
+        filled["id"],
+        filled["price"],
+        filled["commission"],
+    )
+    position = talk.heard("outboundAccountPosition")["event"]["B"]
+    assert {row["a"]: (row["f"], row["l"]) for row in position} == venue.balances()
+    venue.deposit("USDT", "5")
+    event = talk.heard("balanceUpdate")["event"]
+    assert (event["a"], event["d"]) == ("USDT", "5.00000000")
+
+
+def check_order_lists_in_user_data(venue: Venue, talk: Talk) -> None:
+    talk.result(talk.send, "userDataStream.subscribe.signature")
+    placed = talk.result(talk.client.new_oco_order, **venue.oco())
+    list_id = placed["orderListId"]
+    assert talk.heard("listStatus", L="EXECUTING")["event"]["g"] == list_id
+    talk.result(talk.client.cancel_oco_order, SYMBOL, orderListId=list_id)
+    event = talk.heard("listStatus", L="ALL_DONE")["event"]
+    assert [row["i"] for row in event["O"]] == [leg["orderId"] for leg in placed["orders"]]
+
+
+def check_the_client_signs_a_boolean_as_python_writes_it(venue: Venue, talk: Talk) -> None:
+    """It signs True and sends true, so the venue cannot verify it."""
+    order = venue.resting("LIMIT") | {"computeCommissionRates": True}
+    assert talk.code(talk.client.new_order_test, **order) == -1022
 
 
 def check_listen_keys_are_gone(talk: Talk) -> None:
-    assert talk.ask(talk.client.user_data_start)["status"] != 200
+    assert talk.code(talk.client.user_data_start) == -1020
 
 
 def check_the_client_encodes_before_it_signs_against_the_documentation(talk: Talk) -> None:

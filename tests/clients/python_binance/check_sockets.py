@@ -8,45 +8,46 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from binance import BinanceSocketManager, Client, ThreadedWebsocketManager
+from binance import BinanceSocketManager, Client, DepthCacheManager, ThreadedWebsocketManager
 from binance.exceptions import BinanceAPIException
 
+from tests.clients import replies
 from tests.clients.inbox import PATIENCE_SECONDS, Inbox
+from tests.clients.market_events import NAME, is_of
 from tests.clients.python_binance.conftest import Connections, login
-from tests.clients.venue import LIST_ORDERS, QUANTITY, RESTING, SYMBOL, Venue
+from tests.clients.venue import LISTS, QUANTITY, RESTING, SYMBOL, Venue, trades
 
 KINDS = ("HMAC", "RSA", "ED25519")
-STREAMS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool]]] = {
-    "trade": (lambda m: m.trade_socket(SYMBOL), lambda e: e["e"] == "trade"),
-    "aggTrade": (lambda m: m.aggtrade_socket(SYMBOL), lambda e: e["e"] == "aggTrade"),
-    "kline": (lambda m: m.kline_socket(SYMBOL), lambda e: e["k"]["i"] == "1m"),
-    "miniTicker": (
-        lambda m: m.symbol_miniticker_socket(SYMBOL),
-        lambda e: e["e"] == "24hrMiniTicker",
-    ),
-    "ticker": (lambda m: m.symbol_ticker_socket(SYMBOL), lambda e: e["e"] == "24hrTicker"),
-    "bookTicker": (
-        lambda m: m.symbol_book_ticker_socket(SYMBOL),
-        lambda e: "B" in e and "e" not in e,
-    ),
-    "partial depth": (
-        lambda m: m.depth_socket(SYMBOL, depth="5", interval=100),
-        lambda e: len(e["bids"]) == 5,
-    ),
-    "depth": (lambda m: m.depth_socket(SYMBOL), lambda e: e["e"] == "depthUpdate"),
-    "depth often": (
-        lambda m: m.depth_socket(SYMBOL, interval=100),
-        lambda e: e["e"] == "depthUpdate",
-    ),
-    "several": (
-        lambda m: m.multiplex_socket(["btcusdt@bookTicker", "ethusdt@bookTicker"]),
-        lambda e: e["stream"] == f"{e['data']['s'].lower()}@bookTicker",
-    ),
+STREAMS: dict[str, Callable[[Any], Any]] = {
+    f"{NAME}@trade": lambda m: m.trade_socket(SYMBOL),
+    f"{NAME}@aggTrade": lambda m: m.aggtrade_socket(SYMBOL),
+    f"{NAME}@kline_1m": lambda m: m.kline_socket(SYMBOL),
+    f"{NAME}@miniTicker": lambda m: m.symbol_miniticker_socket(SYMBOL),
+    f"{NAME}@ticker": lambda m: m.symbol_ticker_socket(SYMBOL),
+    f"{NAME}@bookTicker": lambda m: m.symbol_book_ticker_socket(SYMBOL),
+    f"{NAME}@depth5@100ms": lambda m: m.depth_socket(SYMBOL, depth="5", interval=100),
+    f"{NAME}@depth20": lambda m: m.depth_socket(SYMBOL, depth="20"),
+    f"{NAME}@depth": lambda m: m.depth_socket(SYMBOL),
+    f"{NAME}@depth@100ms": lambda m: m.depth_socket(SYMBOL, interval=100),
 }
+COMBINED = (
+    *STREAMS,
+    "ethusdt@bookTicker",
+    "!miniTicker@arr",
+    f"{NAME}@ticker_1h",
+    f"{NAME}@avgPrice",
+    f"{NAME}@kline_1d@+08:00",
+)
 
 
 async def soon(receive: Any) -> Any:
     return await asyncio.wait_for(receive, PATIENCE_SECONDS)
+
+
+async def heard_of(socket: Any, kind: str) -> Any:
+    while (event := await soon(socket.recv()))["e"] != kind:
+        pass
+    return event
 
 
 async def code(call: Any) -> int:
@@ -57,12 +58,86 @@ async def code(call: Any) -> int:
 
 @pytest.mark.parametrize("name", STREAMS)
 def check_a_stream(connections: Connections, name: str) -> None:
-    subscribe, wanted = STREAMS[name]
+    async def run() -> None:
+        client = await connections.client()
+        async with STREAMS[name](BinanceSocketManager(client)) as socket:
+            event = await soon(socket.recv())
+            assert is_of(name, event), event
+
+    connections.run(run())
+
+
+def check_several_on_one_connection(connections: Connections) -> None:
+    async def run() -> None:
+        client, missing = await connections.client(), set(COMBINED)
+        async with BinanceSocketManager(client).multiplex_socket(list(COMBINED)) as socket:
+            while missing:
+                event = await soon(socket.recv())
+                assert is_of(event["stream"], event["data"]), event
+                missing.discard(event["stream"])
+
+    connections.run(run())
+
+
+async def first_two(client: Any, names: list[str]) -> list[Any]:
+    async with BinanceSocketManager(client).multiplex_socket(names) as socket:
+        return [await soon(socket.recv()) for _ in range(2)]
+
+
+def check_what_is_gone_stays_silent(connections: Connections) -> None:
+    """ticker_socket and book_ticker_socket ask for streams that were removed."""
+
+    async def run() -> None:
+        names = ["!ticker@arr", "!bookTicker", f"{NAME}@ticker"]
+        heard = await first_two(await connections.client(), names)
+        assert [event["stream"] for event in heard] == [f"{NAME}@ticker"] * 2
+
+    connections.run(run())
+
+
+def check_microseconds_spoil_the_last_of_several(connections: Connections) -> None:
+    """For one stream the client asks well; for several it adds a second query to the first."""
+
+    async def run() -> None:
+        client = await connections.client(time_unit="MICROSECOND")
+        async with BinanceSocketManager(client).trade_socket(SYMBOL) as socket:
+            assert (await soon(socket.recv()))["E"] > 10**15
+        heard = await first_two(client, [f"{NAME}@ticker", f"{NAME}@miniTicker"])
+        assert [event["stream"] for event in heard] == [f"{NAME}@ticker"] * 2
+        assert heard[0]["data"]["E"] < 10**15
+
+    connections.run(run())
+
+
+def check_a_trade_is_the_one_of_rest(venue: Venue, connections: Connections) -> None:
+    async def run() -> None:
+        client = await connections.client()
+        async with BinanceSocketManager(client).trade_socket(SYMBOL) as socket:
+            event = await soon(socket.recv())
+            shown = venue.trade(event["t"])
+            assert (event["p"], event["q"]) == (shown["price"], shown["qty"])
+            assert (event["T"], event["m"]) == (shown["time"], shown["isBuyerMaker"])
+
+    connections.run(run())
+
+
+def check_its_own_book_is_the_venues(venue: Venue, connections: Connections) -> None:
+    """Put together of a snapshot and ``depth@100ms``; both go on, and meet."""
 
     async def run() -> None:
         client = await connections.client()
-        async with subscribe(BinanceSocketManager(client)) as socket:
-            assert wanted(await soon(socket.recv()))
+        async with (
+            DepthCacheManager(client, SYMBOL, ws_interval=100) as manager,
+            asyncio.timeout(PATIENCE_SECONDS),
+        ):
+            while True:
+                book, depth = await manager.recv(), venue.depth()
+                bids, asks = (
+                    [[float(price), float(quantity)] for price, quantity in depth[side]]
+                    for side in ("bids", "asks")
+                )
+                if (book.get_bids(), book.get_asks()) == (bids, asks):
+                    break
 
     connections.run(run())
 
@@ -83,29 +158,68 @@ def check_a_stream_in_a_thread(venue: Venue) -> None:
         manager.join(PATIENCE_SECONDS)
 
 
-MARKET_DATA: dict[str, Callable[[Any], Any]] = {
-    "ws_get_time": lambda c: c.ws_get_time(),
-    "ws_get_exchange_info": lambda c: c.ws_get_exchange_info(symbol=SYMBOL),
-    "ws_get_order_book": lambda c: c.ws_get_order_book(symbol=SYMBOL),
-    "ws_get_recent_trades": lambda c: c.ws_get_recent_trades(symbol=SYMBOL),
-    "ws_get_historical_trades": lambda c: c.ws_get_historical_trades(symbol=SYMBOL),
-    "ws_get_aggregate_trades": lambda c: c.ws_get_aggregate_trades(symbol=SYMBOL),
-    "ws_get_klines": lambda c: c.ws_get_klines(symbol=SYMBOL, interval="1m"),
-    "ws_get_uiKlines": lambda c: c.ws_get_uiKlines(symbol=SYMBOL, interval="1m"),
-    "ws_get_avg_price": lambda c: c.ws_get_avg_price(symbol=SYMBOL),
-    "ws_get_ticker": lambda c: c.ws_get_ticker(symbol=SYMBOL),
-    "ws_get_trading_day_ticker": lambda c: c.ws_get_trading_day_ticker(symbol=SYMBOL),
-    "ws_get_symbol_ticker_window": lambda c: c.ws_get_symbol_ticker_window(symbol=SYMBOL),
-    "ws_get_symbol_ticker": lambda c: c.ws_get_symbol_ticker(symbol=SYMBOL),
-    "ws_get_orderbook_ticker": lambda c: c.ws_get_orderbook_ticker(symbol=SYMBOL),
+MARKET_DATA: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool]]] = {
+    "ws_ping": (lambda c: c.ws_ping(), lambda r: r == {}),
+    "ws_get_time": (lambda c: c.ws_get_time(), lambda r: replies.is_now(r["serverTime"])),
+    "ws_get_exchange_info": (
+        lambda c: c.ws_get_exchange_info(symbol=SYMBOL),
+        lambda r: replies.is_listing(r, {SYMBOL}),
+    ),
+    "ws_get_order_book": (
+        lambda c: c.ws_get_order_book(symbol=SYMBOL, limit=5),
+        lambda r: replies.is_book(r, 5),
+    ),
+    "ws_get_recent_trades": (
+        lambda c: c.ws_get_recent_trades(symbol=SYMBOL, limit=5),
+        lambda r: replies.are_trades(r, 5),
+    ),
+    "ws_get_historical_trades": (
+        lambda c: c.ws_get_historical_trades(symbol=SYMBOL, limit=5),
+        lambda r: replies.are_trades(r, 5),
+    ),
+    "ws_get_aggregate_trades": (
+        lambda c: c.ws_get_aggregate_trades(symbol=SYMBOL, limit=5),
+        lambda r: replies.are_aggregates(r, 5),
+    ),
+    "ws_get_klines": (
+        lambda c: c.ws_get_klines(symbol=SYMBOL, interval="1m", limit=5),
+        lambda r: replies.are_candles(r, 5),
+    ),
+    "ws_get_uiKlines": (
+        lambda c: c.ws_get_uiKlines(symbol=SYMBOL, interval="1m", limit=5),
+        lambda r: replies.are_candles(r, 5),
+    ),
+    "ws_get_avg_price": (
+        lambda c: c.ws_get_avg_price(symbol=SYMBOL),
+        lambda r: replies.is_price(r["price"]),
+    ),
+    "ws_get_ticker": (lambda c: c.ws_get_ticker(symbol=SYMBOL), replies.is_ticker),
+    "ws_get_trading_day_ticker": (
+        lambda c: c.ws_get_trading_day_ticker(symbol=SYMBOL),
+        replies.is_ticker,
+    ),
+    "ws_get_symbol_ticker_window": (
+        lambda c: c.ws_get_symbol_ticker_window(symbol=SYMBOL),
+        replies.is_ticker,
+    ),
+    "ws_get_symbol_ticker": (
+        lambda c: c.ws_get_symbol_ticker(symbol=SYMBOL),
+        lambda r: replies.is_price(r["price"]),
+    ),
+    "ws_get_orderbook_ticker": (
+        lambda c: c.ws_get_orderbook_ticker(symbol=SYMBOL),
+        replies.is_best,
+    ),
 }
 
 
 @pytest.mark.parametrize("name", MARKET_DATA)
 def check_market_data(connections: Connections, name: str) -> None:
+    ask, is_right = MARKET_DATA[name]
+
     async def run() -> None:
-        client = await connections.client()
-        assert await MARKET_DATA[name](client)
+        reply = await ask(await connections.client())
+        assert is_right(reply), reply
 
     connections.run(run())
 
@@ -113,15 +227,34 @@ def check_market_data(connections: Connections, name: str) -> None:
 @pytest.mark.parametrize("kind", RESTING)
 def check_a_resting_order(venue: Venue, connections: Connections, kind: str) -> None:
     async def run() -> None:
-        client_id, wanted = venue.new_id(), venue.resting(kind)
+        client_id, sent = venue.new_id(), venue.resting(kind)
         client = await connections.client()
-        placed = await client.ws_create_order(**wanted, newClientOrderId=client_id)
+        placed = await client.ws_create_order(**sent, newClientOrderId=client_id)
         queried = await client.ws_get_order(symbol=SYMBOL, origClientOrderId=client_id)
-        assert (queried["type"], queried["status"]) == (wanted["type"], "NEW")
+        venue.confirm(client_id, sent, queried, "NEW")
         listed = await client.ws_get_open_orders(symbol=SYMBOL)
         assert client_id in {order["clientOrderId"] for order in listed}
         canceled = await client.ws_cancel_order(symbol=SYMBOL, orderId=placed["orderId"])
-        assert canceled["status"] == venue.order(client_id)["status"] == "CANCELED"
+        venue.confirm(client_id, sent, canceled, "CANCELED")
+        everything = await client.ws_get_all_orders(symbol=SYMBOL, orderId=placed["orderId"])
+        assert everything[0]["orderId"] == placed["orderId"]
+
+    connections.run(run())
+
+
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+@pytest.mark.parametrize("amount", [{"quantity": QUANTITY}, {"quoteOrderQty": "100.00"}])
+def check_a_market_order_and_its_trades(
+    venue: Venue, connections: Connections, side: str, amount: dict[str, str]
+) -> None:
+    async def run() -> None:
+        client_id = venue.new_id()
+        sent = {"symbol": SYMBOL, "side": side, "type": "MARKET"} | amount
+        client = await connections.client()
+        placed = await client.ws_create_order(**sent, newClientOrderId=client_id)
+        venue.confirm(client_id, sent, placed, "FILLED")
+        told = await client.ws_get_my_trades(symbol=SYMBOL, orderId=placed["orderId"])
+        assert trades(told) == trades(placed["fills"]) == venue.fills(client_id) != []
 
     connections.run(run())
 
@@ -142,9 +275,19 @@ def check_orders_and_user_data_with_each_kind_of_key(
                 reports.append(event)
             assert {report["c"] for report in reports} == {client_id}
             assert [reports[0]["x"], reports[-1]["X"]] == ["NEW", "FILLED"]
+            assert [(report["t"], report["L"], report["n"]) for report in reports[1:]] == [
+                (fill["id"], fill["price"], fill["commission"]) for fill in venue.fills(client_id)
+            ]
             assert event["e"] == "outboundAccountPosition"
-        trades = await client.ws_get_my_trades(symbol=SYMBOL, orderId=filled["orderId"])
-        assert trades
+            assert {row["a"]: (row["f"], row["l"]) for row in event["B"]} == venue.balances()
+            venue.deposit("USDT", "5")
+            event = await soon(socket.recv())
+            assert (event["e"], event["a"], event["d"]) == ("balanceUpdate", "USDT", "5.00000000")
+            placed = await client.create_oco_order(**venue.oco())
+            heard = await heard_of(socket, "listStatus")
+            assert (heard["g"], heard["L"]) == (placed["orderListId"], "EXECUTING")
+            await client.v3_delete_order_list(symbol=SYMBOL, orderListId=placed["orderListId"])
+            assert (await heard_of(socket, "listStatus"))["L"] == "ALL_DONE"
 
     connections.run(run())
 
@@ -160,11 +303,13 @@ def check_the_sync_client_over_the_websocket_api(venue: Venue) -> None:
 def check_cancel_replace_in_both_modes(venue: Venue, connections: Connections) -> None:
     async def run() -> None:
         client = await connections.client()
-        first = await client.ws_create_order(**venue.resting("LIMIT"))
-        again = venue.resting("LIMIT") | {"cancelOrderId": first["orderId"]}
+        old_id, client_id, order = venue.new_id(), venue.new_id(), venue.resting("LIMIT")
+        first = await client.ws_create_order(**order, newClientOrderId=old_id)
+        again = order | {"cancelOrderId": first["orderId"]}
         stop = again | {"cancelReplaceMode": "STOP_ON_FAILURE"}
-        replaced = await client.ws_cancel_and_replace_order(**stop)
-        assert (replaced["cancelResult"], replaced["newOrderResult"]) == ("SUCCESS", "SUCCESS")
+        replaced = await client.ws_cancel_and_replace_order(**stop, newClientOrderId=client_id)
+        venue.confirm(old_id, order, replaced["cancelResponse"], "CANCELED")
+        venue.confirm(client_id, order, replaced["newOrderResponse"], "NEW")
         assert await code(client.ws_cancel_and_replace_order(**stop)) == -2022
         go_on = again | {"cancelReplaceMode": "ALLOW_FAILURE"}
         assert await code(client.ws_cancel_and_replace_order(**go_on)) == -2021
@@ -173,7 +318,7 @@ def check_cancel_replace_in_both_modes(venue: Venue, connections: Connections) -
     connections.run(run())
 
 
-@pytest.mark.parametrize("kind", LIST_ORDERS)
+@pytest.mark.parametrize("kind", LISTS)
 def check_order_lists(venue: Venue, connections: Connections, kind: str) -> None:
     async def run() -> None:
         client = await connections.client()
@@ -185,13 +330,14 @@ def check_order_lists(venue: Venue, connections: Connections, kind: str) -> None
         client_id = venue.new_id()
         placed = await place(**venue.order_list(kind), listClientOrderId=client_id)
         list_id = placed["orderListId"]
-        assert len(placed["orders"]) == LIST_ORDERS[kind]
+        assert venue.leg_statuses(placed["orders"]) == LISTS[kind]
         queried = await client.ws_get_oco_order(origClientOrderId=client_id)
         assert (queried["orderListId"], queried["listOrderStatus"]) == (list_id, "EXECUTING")
         working = await client.ws_get_oco_open_orders()
         assert list_id in {each["orderListId"] for each in working}
         canceled = await client.ws_cancel_oco_order(symbol=SYMBOL, orderListId=list_id)
         assert canceled["listOrderStatus"] == "ALL_DONE"
+        assert set(venue.leg_statuses(placed["orders"])) == {"CANCELED"}
 
     connections.run(run())
 
@@ -199,15 +345,29 @@ def check_order_lists(venue: Venue, connections: Connections, kind: str) -> None
 def check_the_account_and_its_limits(venue: Venue, connections: Connections) -> None:
     async def run() -> None:
         client = await connections.client()
-        assert (await client.ws_get_account())["balances"]
+        assert replies.held(await client.ws_get_account()) == venue.balances()
         limits = await client.ws_get_account_rate_limits_orders()
         assert [limit["rateLimitType"] for limit in limits] == ["ORDERS"] * 2
-        assert await client.ws_get_all_orders(symbol=SYMBOL)
         rates = await client.ws_get_commission_rates(symbol=SYMBOL)
         assert rates["standardCommission"]["taker"] == "0.00100000"
-        order = venue.resting("LIMIT")
+        assert await client.ws_get_prevented_matches(symbol=SYMBOL, orderId=1) == []
+        assert await client.ws_get_allocations(symbol=SYMBOL) == []
+
+    connections.run(run())
+
+
+def check_test_orders_reach_no_engine(venue: Venue, connections: Connections) -> None:
+    async def run() -> None:
+        client, client_id, order = (
+            await connections.client(),
+            venue.new_id(),
+            venue.resting("LIMIT"),
+        )
+        assert await client.ws_create_test_order(**order, newClientOrderId=client_id) == {}
         rates = await client.ws_create_test_order(**order, computeCommissionRates="true")
-        assert set(rates["standardCommissionForOrder"]) == {"maker", "taker"}
+        assert rates["standardCommissionForOrder"]["taker"] == "0.00100000"
+        query = {"symbol": SYMBOL, "origClientOrderId": client_id}
+        assert await code(client.ws_get_order(**query)) == -2013
 
     connections.run(run())
 
@@ -229,7 +389,7 @@ def check_sor_is_refused(connections: Connections) -> None:
     async def run() -> None:
         order = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": QUANTITY}
         client = await connections.client()
-        assert await code(client.ws_create_sor_order(**order)) < 0
+        assert await code(client.ws_create_sor_order(**order)) == -1020
 
     connections.run(run())
 

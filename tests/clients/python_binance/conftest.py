@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 from binance import AsyncClient, BinanceSocketManager
 from binance.base_client import BaseClient
+from binance.ws.reconnecting_websocket import ReconnectingWebsocket
 
 from tests.clients.venue import Venue
 
@@ -20,21 +21,17 @@ def login(venue: Venue, kind: str) -> dict[str, Any]:
 
 
 class Connections:
-    """Async clients, one for each key and setting, on one event loop for all checks.
-
-    This client takes up to ten seconds to close a quiet connection, so they are closed once and
-    together.
-    """
+    """Async clients, one for each key and setting, on one event loop for all checks."""
 
     def __init__(self, venue: Venue) -> None:
         self._venue: Final = venue
-        self._clients: Final[dict[tuple[str, str], Any]] = {}
+        self._clients: Final[dict[tuple[str, str | None], Any]] = {}
         self._runner: Final = asyncio.Runner()
 
     def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._runner.run(coroutine)
 
-    async def client(self, kind: str = "HMAC", time_unit: str = "MILLISECOND") -> Any:
+    async def client(self, kind: str = "HMAC", time_unit: str | None = None) -> Any:
         name = (kind, time_unit)
         if name not in self._clients:
             settings = login(self._venue, kind) | {"time_unit": time_unit}
@@ -52,7 +49,11 @@ class Connections:
 
 @pytest.fixture(scope="session", autouse=True)
 def _pointed_at_the_venue(venue: Venue) -> None:
-    """This client takes no addresses; they are attributes of its classes."""
+    """This client takes no addresses; they are attributes of its classes.
+
+    So is how long it may take to notice that a quiet connection is to be closed.
+    """
+    ReconnectingWebsocket.TIMEOUT = 1
     BaseClient.API_URL = f"{venue.http}/api"
     BaseClient.MARGIN_API_URL = f"{venue.http}/sapi"
     BaseClient.WS_API_URL = f"{venue.ws}/ws-api/v3"
