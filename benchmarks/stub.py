@@ -17,6 +17,12 @@ PRICE = Decimal("50000.00")
 _LEVELS = 100
 _CLOCK = SystemClock()
 
+_ORDERS = {
+    "rateLimitType": "ORDERS",
+    "interval": "SECOND",
+    "intervalNum": 10,
+    "limit": 10_000_000,
+}
 _SYMBOL = {
     "symbol": "BTCUSDT",
     "status": "TRADING",
@@ -108,7 +114,11 @@ class Venue(asyncio.Protocol):
                 return _http("200 OK", account | {"balances": _BALANCES})
             case "GET", "/api/v3/exchangeInfo":
                 known = "BTCUSDT" in query
-                return _http("200 OK", {"symbols": [_SYMBOL]}) if known else _UNKNOWN_SYMBOL
+                return (
+                    _http("200 OK", {"rateLimits": [_ORDERS], "symbols": [_SYMBOL]})
+                    if known
+                    else _UNKNOWN_SYMBOL
+                )
             case "GET", "/api/v3/order":
                 return _UNKNOWN_ORDER
         return _NOT_FOUND

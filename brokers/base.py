@@ -1,6 +1,7 @@
 """The broker interface: what every venue can do, whichever it is."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, Self, TypedDict
 
@@ -62,6 +63,15 @@ class MarketData(Protocol):
     async def get_marks(self, symbols: Iterable[Symbol]) -> dict[Symbol, Decimal]:
         """Return the mid price of each symbol that the venue lists and that has both quotes."""
 
+    def keep_silent_until(self, moment: datetime) -> None:
+        """Ask the venue nothing before `moment`: it has banned us, and an earlier run knew it."""
+
+    async def run(self, tell: Callable[[VenueEvent], None]) -> None:
+        """Tell what happens by itself, until cancelled; `tell` must not wait.
+
+        Returns at once where nothing can happen unasked.
+        """
+
     async def aclose(self) -> None:
         """Close connections; used again, it reopens."""
 
@@ -92,8 +102,5 @@ class Venue(Broker, MarketData, Protocol):
     async def find_order(self, symbol: str, client_order_id: str) -> OrderResult | None:
         """Return an order with its fills; None when the venue does not know the id (yet)."""
 
-    async def run(self, tell: Callable[[VenueEvent], None]) -> None:
-        """Tell what happens by itself, until cancelled; `tell` must not wait.
-
-        Returns at once where nothing can happen unasked.
-        """
+    def check_room(self) -> None:
+        """Return when the venue's limits leave room for an order; raise `NotSent` otherwise."""

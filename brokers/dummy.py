@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Self
 
@@ -171,6 +172,12 @@ class DummyBroker:
         return OrderResult(
             OrderState.REJECTED, order_id=order_id, code="unknown_order", message="Unknown order"
         )
+
+    def check_room(self) -> None:
+        """Return: there are no limits here."""
+
+    def keep_silent_until(self, moment: datetime) -> None:
+        """Do nothing: nobody is banned here."""
 
     async def run(self, tell: Callable[[VenueEvent], None]) -> None:
         """Return: what it has to tell it answers."""

@@ -42,6 +42,8 @@ NEEDS_JOURNAL = (
     "create_broker or GuardedBroker"
 )
 DEFAULT_TAKER_FEE_PCT = Decimal("0.1")
+_FIRST_PAUSE_SECONDS = 0.1
+_MAY_LEAVE_LATER = {"unreachable", "not_sent", "paused", "clock"}
 
 
 class GuardedBroker:
@@ -144,12 +146,33 @@ class GuardedBroker:
         intent, stages = prepared
         self.outcomes.await_answer(intent)
         try:
-            result = await self.venue.place_order(intent.order)
+            result = await self._send(plan, intent)
         except asyncio.CancelledError:
             self.outcomes.lose_sight(intent)
             raise
         stages[Stage.DECISION_TO_ACK] = self._clock.monotonic_ns() - plan.started_ns
         return await self.outcomes.settle(intent, result, stages, plan.started_ns)
+
+    async def _send(self, plan: Plan, intent: Intent) -> OrderResult:
+        """Send an order; one that certainly did not leave is tried again while its price is fresh.
+
+        Source: promises.md, P1 and fault 6.
+        """
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            result = await self.venue.place_order(intent.order)
+            if result.state is not OrderState.NOT_SENT or result.code not in _MAY_LEAVE_LATER:
+                return result
+            if self._price_age_seconds(plan) + pause > self.guardrails.max_price_age_seconds:
+                return result
+            await self._clock.sleep(pause)
+            pause *= 2
+
+    def _price_age_seconds(self, plan: Plan) -> float:
+        """Return how old the price is that an order was judged on; infinite without one."""
+        if plan.market is None:
+            return float("inf")
+        return (self._clock.monotonic_ns() - plan.market.taken_ns) / 1e9
 
     async def adopt_found(self, plan: Plan, found: OrderResult) -> Carried:
         """Put an order on record that the venue has already, as a restored journal may not know."""

@@ -1,6 +1,7 @@
 """Mode off: a venue's public market data, and nothing that could send an order."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Self
 
@@ -91,8 +92,16 @@ class OffVenue:
         """Return that there is no such order."""
         return None
 
+    def check_room(self) -> None:
+        """Return: nothing is ordered."""
+
+    def keep_silent_until(self, moment: datetime) -> None:
+        """Ask for no market data before `moment`."""
+        self._market_data.keep_silent_until(moment)
+
     async def run(self, tell: Callable[[VenueEvent], None]) -> None:
-        """Return: nothing happens on an account that there is not."""
+        """Tell of bans; nothing happens on an account that there is not."""
+        await self._market_data.run(tell)
 
     async def get_positions(self) -> list[PositionRow]:
         """Return no positions."""

@@ -18,7 +18,11 @@ from otonom_trader.domain.ports import Clock, IntentLog
 from otonom_trader.domain.venue_event import OrderUpdate
 
 UNKNOWN_MESSAGE = "OUTCOME UNKNOWN, do not resend:"
-_MOST_ENDED = 10_000  # late and repeated news of an ended order comes within seconds
+_MOST_ENDED = 2_000  # late and repeated news of an ended order comes within seconds
+
+
+class Contradiction(Exception):
+    """The venue tells of an order what cannot be so by what is known: trading must stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Outcomes:
         self._lock = asyncio.Lock()
         self._open: dict[str, OpenOrder] = {}
         self._unanswered: dict[str, OrderResult | None] = {}
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ended: OrderedDict[str, tuple[Intent, OrderResult]] = OrderedDict()
 
     @property
     def open_orders(self) -> tuple[OpenOrder, ...]:
@@ -90,15 +94,29 @@ class Outcomes:
         return any(client_order_id in ids for ids in (self._unanswered, self._open, self._ended))
 
     async def learn(self, update: OrderUpdate) -> Carried | None:
-        """Add what the venue tells by itself of an order in sight; return what is booked of it."""
-        id_ = update.client_order_id
+        """Add what the venue tells by itself of an order in sight; return what is booked of it.
+
+        Raises `Contradiction` where that cannot be so by what is known.
+        """
+        id_, told = update.client_order_id, update.result
         if id_ in self._unanswered:
             # Booked with the answer, which alone tells how long it took.
             early = self._unanswered[id_]
-            self._unanswered[id_] = merge(early, update.result) if early else update.result
+            _check_same(early, told)
+            self._unanswered[id_] = merge(early, told) if early else told
             return None
-        order = self._open.get(id_)
-        return await self.settle(order.intent, update.result) if order else None
+        if id_ in self._open:
+            order = self._open[id_]
+            _check_same(order.result, told)
+            return await self.settle(order.intent, told)
+        intent, ended = self._ended[id_]
+        _check_same(ended, told)
+        if told.ok and not ended.ok:
+            await self.settle(intent, merge(ended, told))
+            raise Contradiction(
+                f"the venue tells that order {id_} is {told.status}, which it was taken not to have"
+            )
+        return None
 
     async def settle(
         self,
@@ -198,13 +216,21 @@ class Outcomes:
         if row.terminal:
             self._account.release(id_)
             self._open.pop(id_, None)
-            self._ended[id_] = None
+            self._ended[id_] = intent, replace(result, raw="")
             if len(self._ended) > _MOST_ENDED:
                 self._ended.popitem(last=False)
             return
         left = intent.order.qty - result.filled_qty
         self._account.reserve(id_, replace(intent.reservation, qty=left))
         self._open[id_] = OpenOrder(intent, row, result, self._clock.monotonic_ns(), started_ns)
+
+
+def _check_same(known: OrderResult | None, told: OrderResult) -> None:
+    if known is not None and known.order_id and told.order_id not in (None, known.order_id):
+        raise Contradiction(
+            f"the venue tells of order {told.order_id} under client order id "
+            f"{told.client_order_id}, which is that of order {known.order_id}"
+        )
 
 
 def _without_end_before_its_fills(result: OrderResult) -> OrderResult:

@@ -241,6 +241,7 @@ class Daemon:
             floor.broker,
             self._journal,
             self._clock,
+            self._config.base_url,
             catch_up=lambda lost_seconds: self._catch_up(floor, lost_seconds),
             on_doubt=self._halt.doubt,
             on_refused=lambda reason: self._halt.trip(f"the key is refused: {reason}", "venue"),

@@ -57,6 +57,8 @@ async def open_desk(
     """
     require_live_permitted(config)
     venue = build_venue(config, clock, gate)
+    if (banned_until := await journal.ban_until(config.base_url)) is not None:
+        venue.keep_silent_until(banned_until)
     try:
         account = await venue.get_account_key()
         broker = await _guarded(venue, account, config, paper, journal, gate, clock)

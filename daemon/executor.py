@@ -172,6 +172,7 @@ class ShadowModeExecutor:
         if not instrument.tradable:
             text = f"{instrument.symbol} is not trading: its status is {instrument.status}"
             return _denied("not_tradable", text)
+        venue.check_room()
         try:
             market = await venue.get_market(instrument.venue_symbol)
         except NotSent:

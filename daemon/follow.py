@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.brokers.outcomes import Contradiction
 from otonom_trader.domain.errors import JournalError
 from otonom_trader.domain.ids import is_ours
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.venue_event import (
     BalancesUpdate,
+    Banned,
     OrderUpdate,
     StreamLost,
     StreamResumed,
@@ -31,10 +33,10 @@ _NS = 1_000_000_000
 class Follower:
     """Books what happens to own orders as it is told, in the order in which it came.
 
-    `catch_up` asks the venue for whatever may have been missed; it is told for how many seconds
-    nothing came. `on_doubt` is told of an order that carries our prefix and that the journal does
-    not know, `on_refused` when the venue does not take the key any more, `on_fault` when the
-    journal fails.
+    `venue` names it in the journal. `catch_up` asks the venue for whatever may have been missed; it
+    is told for how many seconds nothing came. `on_doubt` is told of an order that carries our
+    prefix and that the journal does not know, `on_refused` when the venue does not take the key any
+    more, `on_fault` when the journal fails.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Follower:
         broker: GuardedBroker,
         journal: Journal,
         clock: Clock,
+        venue: str,
         catch_up: Callable[[float], Awaitable[None]],
         on_doubt: Callable[[str], None],
         on_refused: Callable[[str], None],
@@ -50,12 +53,14 @@ class Follower:
         self._broker = broker
         self._journal = journal
         self._clock = clock
+        self._venue = venue
         self._catch_up = catch_up
         self._on_doubt = on_doubt
         self._on_refused = on_refused
         self._on_fault = on_fault
         self._waiting: deque[VenueEvent] = deque()
         self._came = asyncio.Event()
+        self._has_ended = False
         self._lost_ns: int | None = None
         self.is_live = False
         """Whether events come."""
@@ -63,9 +68,11 @@ class Follower:
     async def run(self) -> None:
         """Follow the venue until cancelled; returns where it never tells anything by itself."""
         async with asyncio.TaskGroup() as tasks:
-            taking = tasks.create_task(self._take_all())
+            self._has_ended = False
+            tasks.create_task(self._take_all())
             await self._broker.venue.run(self.tell)
-            taking.cancel()
+            self._has_ended = True
+            self._came.set()
 
     def tell(self, event: VenueEvent) -> None:
         """Take one event in; it is booked by `run`."""
@@ -77,7 +84,7 @@ class Follower:
         self._came.set()
 
     async def _take_all(self) -> None:
-        while True:
+        while self._waiting or not self._has_ended:
             await self._came.wait()
             self._came.clear()
             while self._waiting:
@@ -105,13 +112,20 @@ class Follower:
                 log.warning("stream.lost", reason=event.reason)
                 if event.refused:
                     self._on_refused(event.reason)
+            case Banned():
+                log.critical("venue.banned", until=event.until.isoformat())
+                await self._journal.record_ban(self._venue, event.until)
 
     async def _order(self, update: OrderUpdate) -> None:
         id_, outcomes = update.client_order_id, self._broker.outcomes
         if not outcomes.knows(id_):
             await self._stranger(update)
             return
-        carried = await outcomes.learn(update)
+        try:
+            carried = await outcomes.learn(update)
+        except Contradiction as contradiction:
+            self._on_doubt(str(contradiction))
+            return
         if carried is not None:
             log.info(
                 "order.settled" if carried.execution.terminal else "order.working",
@@ -135,6 +149,7 @@ class Follower:
                 status=order.status,
                 filled_qty=order.filled_qty,
             )
+            await self._journal.record_external(self._venue, [order])
         elif not await self._journal.has_order(id_):
             self._on_doubt(
                 f"the venue tells of order {id_} of {order.symbol}, which carries our prefix, but "

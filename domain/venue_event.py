@@ -43,4 +43,11 @@ class StreamLost:
     refused: bool = False
 
 
-VenueEvent = OrderUpdate | BalancesUpdate | StreamResumed | StreamLost
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """The venue takes no request from this address before `until`."""
+
+    until: datetime
+
+
+VenueEvent = OrderUpdate | BalancesUpdate | StreamResumed | StreamLost | Banned

@@ -15,7 +15,7 @@ from otonom_trader.domain.order import OrderResult
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
-from otonom_trader.storage import claims, events, ledgers, outcomes, queries
+from otonom_trader.storage import claims, events, ledgers, outcomes, queries, venue_notes
 from otonom_trader.storage.commit import GroupCommit
 from otonom_trader.storage.connection import ThreadedConnection
 from otonom_trader.storage.opening import check_file, explained, open_file
@@ -118,7 +118,23 @@ class Journal:
             events.insert_configuration, hash_, text, version, self._clock.now()
         )
 
+    async def record_ban(self, venue: str, until: datetime) -> None:
+        """Note until when `venue` takes no request from this address."""
+        await self._write(venue_notes.write_ban, venue, until)
+
+    async def record_external(self, venue: str, orders: Sequence[OrderResult]) -> None:
+        """Note orders of the account that are not ours, as they stand."""
+        await self._write(venue_notes.write_external, venue, orders, self._clock.now())
+
     # What is asked
+
+    async def ban_until(self, venue: str) -> datetime | None:
+        """Return until when `venue` takes no request, None when it never banned us."""
+        return await self._read(venue_notes.ban_until, venue)
+
+    async def external_orders(self, limit: int = 100) -> list[dict[str, object]]:
+        """Return the newest `limit` orders of others, the last told of last."""
+        return await self._read(venue_notes.external_orders, limit)
 
     async def seen(self, keys: Sequence[DecisionKey]) -> dict[DecisionKey, str]:
         """Return the `payload_digest` of each of `keys` that is claimed."""

@@ -234,5 +234,30 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1,)
+_V2 = """
+-- Until when a venue takes no request from this address: it must outlive the process.
+CREATE TABLE bans (
+    venue TEXT PRIMARY KEY,
+    until TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Orders of the account that are not ours, as the venue told of them last.
+CREATE TABLE external_orders (
+    venue TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    client_order_id TEXT NOT NULL,
+    side TEXT NOT NULL,
+    qty TEXT NOT NULL,
+    price TEXT,
+    status TEXT NOT NULL,
+    filled_qty TEXT NOT NULL,
+    quote_qty TEXT NOT NULL,
+    first_seen_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    PRIMARY KEY (venue, symbol, order_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2)
 """Scripts that lead from version n to n + 1; the newest version is their number."""

@@ -11,7 +11,8 @@ from otonom_trader.brokers.binance.errors import check
 from otonom_trader.brokers.binance.hosts import venue_name
 from otonom_trader.brokers.binance.market_data import MarketReader
 from otonom_trader.brokers.binance.orders import open_order
-from otonom_trader.brokers.binance.signed_rest import ACCOUNT, OPEN_ORDERS, SignedTransport
+from otonom_trader.brokers.binance.signed_rest import SignedTransport
+from otonom_trader.brokers.binance.weights import ACCOUNT, OPEN_ORDERS
 from otonom_trader.brokers.binance.wire import (
     Account,
     CommissionRates,

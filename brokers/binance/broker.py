@@ -106,12 +106,17 @@ class BinanceBroker(OrderReader):
         self._expected = Expected(self._transport.clock)
         self.unknown_fence_seconds = recv_window_ms / 1000 + _ENGINE_SECONDS + _LAG_SECONDS
 
+    def check_room(self) -> None:
+        """Return when the limits leave room for an order; raises `Paused` otherwise."""
+        self._transport.check_room()
+
     async def run(self, tell: Callable[[VenueEvent], None]) -> None:
         """Tell what happens to orders and balances, until cancelled; `tell` must not wait.
 
         Keeps the connection that carries it, and orders where `order_transport` says so.
         """
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(super().run(tell))
             tasks.create_task(self._watch())
             await self._transport.ws_api.run(UserData(tell, self._expected))
 

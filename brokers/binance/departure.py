@@ -1,11 +1,12 @@
 """The last step before a request's bytes leave. Source: promises.md, P2 and P8."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from aiohttp import ClientRequest, ClientResponse
 from yarl import URL
 
+from otonom_trader.brokers.binance.errors import Reply
 from otonom_trader.domain.errors import NotSent
 from otonom_trader.domain.ports import Clock
 
@@ -25,6 +26,19 @@ Where nothing is signed there is no timestamp.
 _REPEATABLE: Final = frozenset({"GET"})
 
 
+class Permit(Protocol):
+    """Whether a request may leave."""
+
+    def check(self) -> None:
+        """Return when it may; raise what keeps it."""
+
+    def left(self) -> None:
+        """Note that its bytes are written."""
+
+    def answered(self, reply: Reply) -> None:
+        """Note what came back for it, or that nothing did."""
+
+
 class Departure:
     """Leave for one request to go.
 
@@ -35,7 +49,7 @@ class Departure:
 
     __slots__ = ("_clock", "_permit", "_seal", "left", "sent_ns", "signed_at_ms")
 
-    def __init__(self, clock: Clock, permit: Callable[[], None], seal: Seal) -> None:
+    def __init__(self, clock: Clock, permit: Permit, seal: Seal) -> None:
         self._clock = clock
         self._permit = permit
         self._seal = seal
@@ -45,12 +59,19 @@ class Departure:
 
     def leave(self) -> str:
         """Return what goes on the wire, at once; raises when the request must stay."""
-        self._permit()
+        self._permit.check()
         self.sent_ns = self._clock.monotonic_ns()
         self.signed_at_ms, sealed = self._seal()
-        self._permit()
-        self.left = True
+        self._permit.check()
+        if not self.left:
+            self.left = True
+            self._permit.left()
         return sealed
+
+    def answered(self, reply: Reply) -> None:
+        """Tell the permit what came back, where the request had left."""
+        if self.left:
+            self._permit.answered(reply)
 
 
 class GuardedRequest(ClientRequest):

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from otonom_trader.brokers.binance.usage import Usage
 from otonom_trader.domain.errors import (
     NotSent,
     OutcomeUnknown,
@@ -123,7 +124,7 @@ class Reply:
     """What came back for one request whose bytes had left.
 
     `status` is 0 and `lost` says why when no complete answer came. `sent_ns` and `received_ns` are
-    monotonic; `signed_at_ms` is the venue's clock.
+    monotonic; `signed_at_ms` is the venue's clock. `usage` is what it tells of the limits.
     """
 
     request: str
@@ -134,6 +135,7 @@ class Reply:
     retry_after_seconds: float | None = None
     signed_at_ms: int | None = None
     lost: str = ""
+    usage: tuple[Usage, ...] = ()
 
     @property
     def text(self) -> str:
@@ -158,6 +160,9 @@ class Reply:
 
 
 _error_decoder = msgspec.json.Decoder(VenueText)
+
+NO_REPLY: Final = Reply("", 0, 0, 0)
+"""Stands where nothing came that says anything."""
 
 
 def check(reply: Reply, failed: str = "") -> None:

@@ -14,8 +14,10 @@ from otonom_trader.brokers.binance.errors import (
     NotListed,
     check,
 )
-from otonom_trader.brokers.binance.rest import EXCHANGE_INFO, PublicTransport
+from otonom_trader.brokers.binance.rest import PublicTransport
 from otonom_trader.brokers.binance.rules import Rules, parse_rules
+from otonom_trader.brokers.binance.usage import usage_of_limits
+from otonom_trader.brokers.binance.weights import EXCHANGE_INFO
 from otonom_trader.brokers.binance.wire import ExchangeInfo, read
 from otonom_trader.domain.symbol import Symbol
 
@@ -99,7 +101,9 @@ class Listing:
             self._absent[venue_symbol] = now
             raise _not_tradable(text)
         check(reply)
-        symbols = read(_exchange_info, reply).symbols
+        info = read(_exchange_info, reply)
+        self._transport.governor.learn(usage_of_limits(info.rate_limits))
+        symbols = info.symbols
         if [info.symbol for info in symbols] != [venue_symbol]:
             raise MismatchedReply(
                 f"{reply.request} answered for another symbol than {venue_symbol}", raw=reply.text

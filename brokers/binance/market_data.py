@@ -1,6 +1,8 @@
 """Public market data: instruments, books and marks, without a key."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
 from itertools import chain
@@ -13,13 +15,15 @@ import msgspec
 from otonom_trader.brokers.binance.errors import FILTER_CODES, Reply, Unreadable, check
 from otonom_trader.brokers.binance.hosts import parse_base_url
 from otonom_trader.brokers.binance.listing import Listing
-from otonom_trader.brokers.binance.rest import BOOK_TICKER, DEPTH, PublicTransport
+from otonom_trader.brokers.binance.rest import PublicTransport
+from otonom_trader.brokers.binance.weights import BOOK_TICKER, DEPTH
 from otonom_trader.brokers.binance.wire import BookTicker, Depth, number, numbers, read
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import Rejected
 from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.symbol import Symbol
+from otonom_trader.domain.venue_event import Banned, VenueEvent
 
 DEFAULT_DEPTH: Final = 100  # levels; the most that weighs 5
 MAX_DEPTH: Final = 5_000
@@ -75,6 +79,15 @@ class MarketReader:
             if bid > 0 and ask > 0:
                 mids[ticker.symbol] = (bid + ask) / 2
         return {symbol: mids[name] for symbol, name in listed.items() if name in mids}
+
+    def keep_silent_until(self, moment: datetime) -> None:
+        """Ask nothing before `moment`: a ban of an earlier run that is not over."""
+        self._reader.governor.keep_silent_until(moment)
+
+    async def run(self, tell: Callable[[VenueEvent], None]) -> None:
+        """Tell of bans, until cancelled; `tell` must not wait."""
+        self._reader.governor.on_ban = lambda until: tell(Banned(until))
+        await asyncio.get_running_loop().create_future()
 
     async def aclose(self) -> None:
         """Close connections; the next request opens them again."""

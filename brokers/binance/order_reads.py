@@ -8,7 +8,7 @@ from otonom_trader.brokers.binance.account import AccountReader
 from otonom_trader.brokers.binance.errors import NO_SUCH_ORDER, check
 from otonom_trader.brokers.binance.orders import OrderName, found_order
 from otonom_trader.brokers.binance.outcome import check_client_id
-from otonom_trader.brokers.binance.signed_rest import MY_TRADES, ORDER
+from otonom_trader.brokers.binance.weights import MY_TRADES, ORDER
 from otonom_trader.brokers.binance.wire import QueriedOrder, Trade, number, read
 from otonom_trader.domain.errors import Rejected
 from otonom_trader.domain.order import OrderResult

@@ -3,6 +3,7 @@
 Which requests can leave at all is fixed by the class of the transport: see `departure`.
 """
 
+import asyncio
 from typing import ClassVar, Final, Self
 from urllib.request import getproxies, proxy_bypass
 
@@ -10,17 +11,21 @@ import aiohttp
 from yarl import URL
 
 from otonom_trader.brokers.binance.departure import Departure, Endpoint, GuardedRequest
-from otonom_trader.brokers.binance.errors import Reply, TlsFailed
+from otonom_trader.brokers.binance.errors import NO_REPLY, Reply, TlsFailed
 from otonom_trader.brokers.binance.hosts import is_loopback
-from otonom_trader.brokers.binance.limits import RatePause, retry_after_seconds
+from otonom_trader.brokers.binance.limits import RateGovernor, Toll, retry_after_seconds
 from otonom_trader.brokers.binance.signing import Params, encode_query
+from otonom_trader.brokers.binance.usage import Usage, usage_of_headers
+from otonom_trader.brokers.binance.weights import (
+    BOOK_TICKER,
+    DEPTH,
+    EXCHANGE_INFO,
+    TIME,
+    lane_of,
+    weight_of,
+)
 from otonom_trader.domain.errors import NotSent, VenueUnreachable
 from otonom_trader.domain.ports import Clock
-
-TIME: Final = "/api/v3/time"
-EXCHANGE_INFO: Final = "/api/v3/exchangeInfo"
-DEPTH: Final = "/api/v3/depth"
-BOOK_TICKER: Final = "/api/v3/ticker/bookTicker"
 
 PUBLIC_ENDPOINTS: Final[frozenset[Endpoint]] = frozenset(
     ("GET", path) for path in (TIME, EXCHANGE_INFO, DEPTH, BOOK_TICKER)
@@ -53,7 +58,7 @@ class PublicTransport:
     def __init__(self, base_url: URL, clock: Clock, timeout_seconds: float) -> None:
         self.base_url = base_url
         self.clock = clock
-        self.pause = RatePause(clock)
+        self.governor = RateGovernor(clock)
         self._timeout_seconds = timeout_seconds
         self._urls: dict[str, URL] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -61,8 +66,11 @@ class PublicTransport:
     async def get(self, path: str, params: Params = ()) -> Reply:
         """Ask for market data; raises `NotSent` when nothing left."""
         query = encode_query(params)
-        departure = Departure(self.clock, self.pause.check_request, lambda: (None, query))
+        departure = Departure(self.clock, self._toll(path, params), lambda: (None, query))
         return await self._exchange("GET", path, departure, _NO_HEADERS)
+
+    def _toll(self, path: str, params: Params) -> Toll:
+        return Toll(self.governor, weight_of(path, params), lane_of(path))
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -84,13 +92,13 @@ class PublicTransport:
         Raises `NotSent` or what the departure's permit raises, both only when nothing left; all
         that goes wrong later is told by the reply.
         """
-        self.pause.check_request()
         session = self._session or self._open()
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = self.base_url.with_path(path)
         request = f"{method} {path}"
         status, body, retry_after, lost = 0, b"", None, ""
+        usage: tuple[Usage, ...] = ()
         try:
             async with session.request(
                 method,
@@ -101,12 +109,16 @@ class PublicTransport:
             ) as response:
                 # Kept even when the body is cut off: the limits must see it.
                 status, retry_after = response.status, response.headers.get("Retry-After")
+                usage = usage_of_headers(response.headers)
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError, NotSent) as error:
             # The cause is dropped: its texts and request may hold the signed address.
             if not departure.left:
                 raise _not_sent(request, error, self._timeout_seconds) from None
             lost = _lost(error, self._timeout_seconds)
+        except asyncio.CancelledError:
+            departure.answered(NO_REPLY)
+            raise
         reply = Reply(
             request=request,
             status=status,
@@ -116,8 +128,9 @@ class PublicTransport:
             retry_after_seconds=retry_after_seconds(retry_after),
             signed_at_ms=departure.signed_at_ms,
             lost=lost,
+            usage=usage,
         )
-        self.pause.observe(reply)
+        departure.answered(reply)
         return reply
 
     def _open(self) -> aiohttp.ClientSession:

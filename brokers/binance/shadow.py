@@ -3,7 +3,7 @@
 Source: contract.md, "Modes" (shadow).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -44,7 +44,6 @@ from otonom_trader.domain.order import (
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.secret import Secret
 from otonom_trader.domain.symbol import Symbol
-from otonom_trader.domain.venue_event import VenueEvent
 
 
 class BinanceShadow(AccountReader):
@@ -121,8 +120,8 @@ class BinanceShadow(AccountReader):
             code="shadow",
         )
 
-    async def run(self, tell: Callable[[VenueEvent], None]) -> None:
-        """Return: no order of shadow's is ever there for something to happen to it."""
+    def check_room(self) -> None:
+        """Return: a validation counts against no limit of orders."""
 
     async def find_order(self, symbol: str, client_order_id: str) -> OrderResult | None:
         """Return None: nothing was ever there."""

@@ -8,10 +8,16 @@ from typing import ClassVar, Final
 import msgspec
 from yarl import URL
 
-from otonom_trader.brokers.binance.departure import Departure, Endpoint, GuardedRequest
+from otonom_trader.brokers.binance.departure import (
+    Departure,
+    Endpoint,
+    GuardedRequest,
+    Permit,
+)
 from otonom_trader.brokers.binance.errors import ClockUnsure, Reply, check
 from otonom_trader.brokers.binance.hosts import ws_api_url
-from otonom_trader.brokers.binance.rest import PUBLIC_ENDPOINTS, TIME, PublicTransport
+from otonom_trader.brokers.binance.limits import Lane, Toll
+from otonom_trader.brokers.binance.rest import PUBLIC_ENDPOINTS, PublicTransport
 from otonom_trader.brokers.binance.signing import (
     Credentials,
     Params,
@@ -19,16 +25,21 @@ from otonom_trader.brokers.binance.signing import (
     percent_encode,
 )
 from otonom_trader.brokers.binance.time_sync import ClockSample, VenueClock
+from otonom_trader.brokers.binance.weights import (
+    ACCOUNT,
+    MY_TRADES,
+    OPEN_ORDERS,
+    ORDER,
+    ORDER_TEST,
+    PLACE_OR_CANCEL,
+    SESSION,
+    TIME,
+)
 from otonom_trader.brokers.binance.wire import ServerTime, read
 from otonom_trader.brokers.binance.ws_api import Access, WsApi
 from otonom_trader.domain.errors import NotSent, VenueError
 from otonom_trader.domain.ports import Clock, KillGate
 
-ACCOUNT: Final = "/api/v3/account"
-ORDER: Final = "/api/v3/order"
-ORDER_TEST: Final = "/api/v3/order/test"
-OPEN_ORDERS: Final = "/api/v3/openOrders"
-MY_TRADES: Final = "/api/v3/myTrades"
 ORDER_PLACE: Final = "order.place"
 ORDER_CANCEL: Final = "order.cancel"
 
@@ -90,8 +101,7 @@ class SignedTransport(PublicTransport):
             clock,
             timeout_seconds,
             self.ws_methods,
-            permit=self.pause.check_request,
-            observe=self.pause.observe,
+            toll=lambda: Toll(self.governor, SESSION),
             prepare=self.freshen_clock,
         )
         self._credentials = credentials
@@ -99,7 +109,7 @@ class SignedTransport(PublicTransport):
 
     async def get_signed(self, path: str, params: Params = ()) -> Reply:
         """Read the account at `path`; raises `NotSent` when nothing left."""
-        return await self._signed("GET", path, params, self.pause.check_request)
+        return await self._signed("GET", path, params, self._toll(path, params))
 
     async def clock_offset_ms(self) -> float:
         """Read the venue's clock and return how far it is ahead of the wall clock here."""
@@ -133,9 +143,7 @@ class SignedTransport(PublicTransport):
         check(reply)
         return ClockSample(read(_server_time, reply).server_time, reply.sent_ns, reply.received_ns)
 
-    async def _signed(
-        self, method: str, path: str, params: Params, permit: Callable[[], None]
-    ) -> Reply:
+    async def _signed(self, method: str, path: str, params: Params, permit: Permit) -> Reply:
         query = encode_query(params)
         headers = {"X-MBX-APIKEY": self._credentials.api_key.reveal()}
 
@@ -145,7 +153,7 @@ class SignedTransport(PublicTransport):
 
         return await self._in_time(send)
 
-    async def _over_ws(self, method: str, params: Params, permit: Callable[[], None]) -> Reply:
+    async def _over_ws(self, method: str, params: Params, permit: Permit) -> Reply:
         """Send a signed request over the WebSocket API; raises as `_signed` does."""
         named = dict(params)
 
@@ -180,7 +188,7 @@ class ShadowTransport(SignedTransport):
 
     async def validate(self, params: Params) -> Reply:
         """Have an order checked; it never reaches matching."""
-        return await self._signed("POST", ORDER_TEST, params, self.pause.check_request)
+        return await self._signed("POST", ORDER_TEST, params, self._toll(ORDER_TEST, params))
 
 
 class LiveTransport(SignedTransport):
@@ -208,15 +216,14 @@ class LiveTransport(SignedTransport):
 
     async def place(self, params: Params) -> Reply:
         """Place an order; raises `TradingHalted` when the gate is shut, `NotSent` likewise."""
-        return await self._order("POST", ORDER_PLACE, params, self._may_place)
+        return await self._order("POST", ORDER_PLACE, params, self._order_toll())
 
     async def cancel(self, params: Params) -> Reply:
         """Cancel an order; the gate does not hold cancels back."""
-        return await self._order("DELETE", ORDER_CANCEL, params, self.pause.check_request)
+        toll = Toll(self.governor, PLACE_OR_CANCEL, Lane.URGENT)
+        return await self._order("DELETE", ORDER_CANCEL, params, toll)
 
-    async def _order(
-        self, method: str, ws_method: str, params: Params, permit: Callable[[], None]
-    ) -> Reply:
+    async def _order(self, method: str, ws_method: str, params: Params, permit: Permit) -> Reply:
         if self._order_transport == REST or (
             self._order_transport == AUTO and not self.ws_api.is_open
         ):
@@ -229,7 +236,9 @@ class LiveTransport(SignedTransport):
                 raise
         return await self._signed(method, ORDER, params, permit)
 
-    def _may_place(self) -> None:
-        self.pause.check_order()
-        if self._gate is not None:
-            self._gate.check()
+    def check_room(self) -> None:
+        """Return when the limits leave room for an order; raises `Paused` otherwise."""
+        self.governor.check(PLACE_OR_CANCEL, Lane.ORDER, is_order=True)
+
+    def _order_toll(self) -> Toll:
+        return Toll(self.governor, PLACE_OR_CANCEL, Lane.ORDER, is_order=True, gate=self._gate)

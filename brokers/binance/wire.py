@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from otonom_trader.brokers.binance.errors import Reply, Unreadable
+from otonom_trader.brokers.binance.usage import RateLimit
 from otonom_trader.domain.order import OrderStatus, Side
 
 _T = TypeVar("_T")
@@ -59,6 +60,7 @@ class SymbolInfo(_Wire):
 class ExchangeInfo(_Wire):
     """GET /api/v3/exchangeInfo."""
 
+    rate_limits: list[RateLimit]
     symbols: list[SymbolInfo]
 
 

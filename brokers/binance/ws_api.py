@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Protocol
 
-from otonom_trader.brokers.binance.errors import Reply, check
+from otonom_trader.brokers.binance.departure import Permit
+from otonom_trader.brokers.binance.errors import NO_REPLY, Reply, check
 from otonom_trader.brokers.binance.signing import Credentials, websocket_payload
 from otonom_trader.brokers.binance.time_sync import VenueClock
 from otonom_trader.brokers.binance.ws_frames import Incoming
@@ -66,8 +67,8 @@ class WsApi:
     """Holds one connection open while `run` runs, and replaces it before it ends.
 
     The next connection is subscribed before the one it replaces is let go, so that no event falls
-    between the two; some come twice. `permit` is asked before anything is sent, `observe` shown
-    every reply, and `prepare`, awaited before each connection, reads the venue's clock.
+    between the two; some come twice. `toll` gives each request of the session's own its permit;
+    `prepare`, awaited before each connection, reads the venue's clock.
     """
 
     def __init__(
@@ -77,8 +78,7 @@ class WsApi:
         clock: Clock,
         timeout_seconds: float,
         allowed: frozenset[str],
-        permit: Callable[[], None],
-        observe: Callable[[Reply], None],
+        toll: Callable[[], Permit],
         prepare: Callable[[], Awaitable[None]],
         *,
         random: Random | None = None,
@@ -89,8 +89,7 @@ class WsApi:
         self._clock = clock
         self._timeout_seconds = timeout_seconds
         self._allowed = allowed | SESSION_METHODS
-        self._permit = permit
-        self._observe = observe
+        self._toll = toll
         self._prepare = prepare
         self._random = random or Random()  # noqa: S311  spreads reconnections, keeps no secret
         self._life_seconds = life_seconds
@@ -101,14 +100,12 @@ class WsApi:
         """Whether a request could leave now."""
         return self._current is not None and self._current.is_open
 
-    async def request(self, method: str, params: Params, permit: Callable[[], None]) -> Reply:
+    async def request(self, method: str, params: Params, permit: Permit) -> Reply:
         """Send one request over the connection of the moment, as `ApiSocket.request` does."""
         socket = self._current
         if socket is None:
             raise NotSent(f"{method} not sent: the WebSocket API is not connected")
-        reply = await socket.request(method, params, permit, self._sign_for(socket))
-        self._observe(reply)
-        return reply
+        return await socket.request(method, params, permit, self._sign_for(socket))
 
     def replace(self, why: str) -> None:
         """Have another connection take the place of the present one."""
@@ -136,9 +133,6 @@ class WsApi:
         while True:
             try:
                 return await self._open(tasks, listener)
-            except HandshakeRefused as refused:
-                self._observe(refused.reply)
-                listener.lost(refused)
             except VenueError as failure:
                 listener.lost(failure)
             # Many clients of one venue must not come back in step.
@@ -146,11 +140,21 @@ class WsApi:
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     async def _open(self, tasks: asyncio.TaskGroup, listener: Listener) -> ApiSocket:
-        self._permit()
         await self._prepare()
-        socket = await ApiSocket.open(
-            self._url, self._clock, self._timeout_seconds, self._allowed, listener.event
-        )
+        connecting = self._toll()
+        connecting.check()
+        connecting.left()
+        try:
+            socket = await ApiSocket.open(
+                self._url, self._clock, self._timeout_seconds, self._allowed, listener.event
+            )
+        except HandshakeRefused as refused:
+            connecting.answered(refused.reply)
+            raise
+        except BaseException:
+            connecting.answered(NO_REPLY)
+            raise
+        connecting.answered(NO_REPLY)
         tasks.create_task(socket.listen())
         try:
             if self._access.credentials.signer.can_log_on:
@@ -164,9 +168,7 @@ class WsApi:
 
     async def _ask(self, socket: ApiSocket, method: str) -> None:
         sign = self._subscribe if method == SUBSCRIBE else self._access.sign
-        reply = await socket.request(method, {}, self._permit, sign)
-        self._observe(reply)
-        check(reply)
+        check(await socket.request(method, {}, self._toll(), sign))
 
     async def _until_due(self, socket: ApiSocket) -> None:
         try:

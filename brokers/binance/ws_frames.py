@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from otonom_trader.brokers.binance.errors import Reply, Unreadable
+from otonom_trader.brokers.binance.usage import RateLimit, usage_of_limits
 
 _NOTHING: Final = msgspec.Raw()
 _SHUTDOWN: Final = "serverShutdown"
@@ -21,6 +22,7 @@ class Incoming(msgspec.Struct, rename="camel", gc=False):
     status: int | None = None
     result: msgspec.Raw = _NOTHING
     error: msgspec.Raw = _NOTHING
+    rate_limits: list[RateLimit] = []
     subscription_id: int | None = None
     event: msgspec.Raw = _NOTHING
 
@@ -93,6 +95,7 @@ def reply_of(
         body=bytes(incoming.error or incoming.result),
         retry_after_seconds=_retry_after_seconds(incoming.error),
         signed_at_ms=signed_at_ms,
+        usage=usage_of_limits(incoming.rate_limits),
     )
 
 

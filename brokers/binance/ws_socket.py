@@ -16,8 +16,8 @@ from websockets.exceptions import (
 )
 from websockets.protocol import State
 
-from otonom_trader.brokers.binance.departure import Departure, Seal
-from otonom_trader.brokers.binance.errors import Reply, TlsFailed, Unreadable
+from otonom_trader.brokers.binance.departure import Departure, Permit, Seal
+from otonom_trader.brokers.binance.errors import NO_REPLY, Reply, TlsFailed, Unreadable
 from otonom_trader.brokers.binance.hosts import is_loopback
 from otonom_trader.brokers.binance.limits import retry_after_seconds
 from otonom_trader.brokers.binance.ws_frames import (
@@ -134,9 +134,7 @@ class ApiSocket:
             self.why_due = why
             self.due.set()
 
-    async def request(
-        self, method: str, params: Params, permit: Callable[[], None], sign: Sign
-    ) -> Reply:
+    async def request(self, method: str, params: Params, permit: Permit, sign: Sign) -> Reply:
         """Send one request and return what came back.
 
         Raises `NotSent` or what `permit` raises, both only when nothing left; all that goes wrong
@@ -162,14 +160,19 @@ class ApiSocket:
             self.replace(f"{method} {lost}")
         except ConnectionClosed:
             lost = "lost its connection before an answer"
+        except asyncio.CancelledError:
+            departure.answered(NO_REPLY)
+            raise
         finally:
             del self._waiting[number]
         if not departure.left:
             raise NotSent(f"{method} not sent: {lost}")
         received_ns = self._clock.monotonic_ns()
-        return reply_of(
+        reply = reply_of(
             incoming, method, departure.sent_ns, received_ns, departure.signed_at_ms, lost
         )
+        departure.answered(reply)
+        return reply
 
     async def listen(self) -> None:
         """Take in what the venue sends until the connection ends; whoever waits is told."""

@@ -17,6 +17,7 @@ from tests.system.scenarios import (
     tripped_while_an_order_waits_for_a_connection,
 )
 
+NO_ANSWER = {"fault": "no_answer_after"}
 IMPATIENT = {"broker": {"binance": {"timeout_seconds": 0.3, "recv_window_ms": 1000}}}
 
 
@@ -44,7 +45,7 @@ async def test_resending_what_was_not_answered_executes_decisions_twice(install:
     async with venue(account(USDT="1000000")) as market:
         trader = install(market.url, program=program("resend_on_timeout"), broker=IMPATIENT)
         with pytest.raises(AssertionError, match="executed twice, by origClientOrderId"):
-            await decisions_meet_a_fault(trader, market, {"fault": "no_answer_after"}, 20)
+            await decisions_meet_a_fault(trader, market, NO_ANSWER, 20, deaf=True)
 
 
 async def test_taking_silence_for_failure_leaves_orders_out_of_the_journal(
@@ -55,7 +56,7 @@ async def test_taking_silence_for_failure_leaves_orders_out_of_the_journal(
         with pytest.raises(
             AssertionError, match=r"only in the journal: set\(\), only at the venue"
         ):
-            await decisions_meet_a_fault(trader, market, {"fault": "no_answer_after"}, 20)
+            await decisions_meet_a_fault(trader, market, NO_ANSWER, 20, deaf=True)
 
 
 async def test_an_intent_written_after_the_send_is_executed_again_after_a_crash(
@@ -74,7 +75,7 @@ async def test_without_reservations_decisions_pass_a_limit_together(install: Ins
             market.url, program=program("reservation_released_early"), broker=IMPATIENT | limits
         )
         with pytest.raises(AssertionError, match=r"room for 0\.1 BTC, bought were 0\.8"):
-            await many_at_once_under_one_limit(trader, market)
+            await many_at_once_under_one_limit(trader, market, deaf=True)
 
 
 async def test_the_search_for_the_secret_finds_it_wherever_it_is_said(install: Install) -> None:

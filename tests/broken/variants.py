@@ -11,7 +11,9 @@ from typing import Any
 
 from otonom_trader.brokers.account_book import AccountBook
 from otonom_trader.brokers.binance.broker import BinanceBroker
+from otonom_trader.brokers.binance.limits import Lane, Toll
 from otonom_trader.brokers.binance.signed_rest import LiveTransport
+from otonom_trader.brokers.binance.weights import PLACE_OR_CANCEL
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.outcomes import Carried, Outcomes
 from otonom_trader.daemon.entry import main
@@ -29,10 +31,10 @@ def put(owner: type, name: str, method: object) -> None:
 def gate_removed() -> None:
     """The kill switch is asked when an order is judged, and not again before its bytes leave."""
 
-    def may_place(self: LiveTransport) -> None:
-        self.pause.check_order()
+    def ungated(self: LiveTransport) -> Toll:
+        return Toll(self.governor, PLACE_OR_CANCEL, Lane.ORDER, is_order=True)
 
-    put(LiveTransport, "_may_place", may_place)
+    put(LiveTransport, "_order_toll", ungated)
 
 
 def switch_ignored() -> None:

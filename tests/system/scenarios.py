@@ -16,6 +16,8 @@ from tests.system.harness import CLOCK, DaemonProcess, Installation, epoch_ms, u
 ORDER: dict[str, Any] = {"path": "/api/v3/order", "method": "POST"}
 
 
+DEAF: dict[str, Any] = {"path": "user", "fault": "silence", "seconds": 600}
+"""No news of orders: what is not answered can only be asked for."""
 OVER_WS: dict[str, Any] = {"path": "order.place"}
 
 
@@ -35,11 +37,15 @@ async def decisions_meet_a_fault(
     fault: Mapping[str, Any],
     decisions: int,
     struck: Mapping[str, Any] = ORDER,
+    *,
+    deaf: bool = False,
 ) -> None:
     """Half of the orders are struck for certain, the other half by chance, over one transport.
 
     At most one accepted order each, nothing UNKNOWN after its fence, the journal equals the venue.
     """
+    if deaf:
+        market.faults.add(DEAF)
     daemon = await (await trader.start()).in_state("RUNNING")
     if struck is OVER_WS:
         await daemon.logged("stream.resumed")
@@ -155,11 +161,15 @@ async def latched_at_ms(trader: Installation) -> float:
     return datetime.fromisoformat(json.loads(line)["at"]).timestamp() * 1000
 
 
-async def many_at_once_under_one_limit(trader: Installation, market: LocalTestnet) -> None:
+async def many_at_once_under_one_limit(
+    trader: Installation, market: LocalTestnet, *, deaf: bool = False
+) -> None:
     """Eight decisions at once, where the limit leaves room for one, and a venue that answers none.
 
     The venue's own total of the position stays below the limit.
     """
+    if deaf:
+        market.faults.add(DEAF)
     daemon = await (await trader.start()).in_state("RUNNING")
     market.faults.add(ORDER | {"fault": "no_answer_after", "count": 100})
     trader.decide(*({**decision, "qty": "0.1"} for decision in numbered(8)))

@@ -23,6 +23,7 @@ from otonom_trader.domain.errors import TradingHalted
 API_KEY = "canary-key-7f3a91"
 API_SECRET = "canary-secret-c0ffee42"
 
+ORDERS = {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 10_000}
 BTCUSDT: dict[str, Any] = {
     "symbol": "BTCUSDT",
     "status": "TRADING",
@@ -263,7 +264,7 @@ class StubVenue:
             case "GET", "/api/v3/time":
                 return answer(200, {"serverTime": self.time_ms()})
             case "GET", "/api/v3/exchangeInfo" if request.params["symbol"] == "BTCUSDT":
-                return answer(200, {"symbols": [BTCUSDT]})
+                return answer(200, {"rateLimits": [ORDERS], "symbols": [BTCUSDT]})
             case "GET", "/api/v3/exchangeInfo":
                 return refuse(400, -1121, "Invalid symbol.")
             case "GET", "/api/v3/account":

@@ -20,7 +20,7 @@ def market(venue: StubVenue, clock: SteppedClock | None = None) -> BinanceMarket
 
 
 def listed(venue: StubVenue, *infos: dict[str, object]) -> None:
-    venue.on("GET", INFO, answer(200, {"symbols": infos}))
+    venue.on("GET", INFO, answer(200, {"rateLimits": [], "symbols": infos}))
 
 
 @pytest.mark.parametrize(
@@ -181,11 +181,14 @@ def tickers(*rows: tuple[str, str, str]) -> list[dict[str, str]]:
 
 
 async def test_marks_are_read_in_one_call(venue: StubVenue) -> None:
-    venue.then("GET", INFO, answer(200, {"symbols": [BTCUSDT]}))
+    venue.then("GET", INFO, answer(200, {"rateLimits": [], "symbols": [BTCUSDT]}))
     venue.then(
         "GET",
         INFO,
-        answer(200, {"symbols": [BTCUSDT | {"symbol": "ETHUSDT", "baseAsset": "ETH"}]}),
+        answer(
+            200,
+            {"rateLimits": [], "symbols": [BTCUSDT | {"symbol": "ETHUSDT", "baseAsset": "ETH"}]},
+        ),
     )
     venue.on(
         "GET",

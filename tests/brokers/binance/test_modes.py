@@ -7,6 +7,7 @@ import pytest
 from otonom_trader.brokers.base import MarketData, Venue
 from otonom_trader.brokers.binance import BinanceBroker, BinanceMarketData, BinanceShadow
 from otonom_trader.brokers.binance.departure import Departure, GuardedRequest
+from otonom_trader.brokers.binance.limits import Toll
 from otonom_trader.brokers.binance.rest import PublicRequest, PublicTransport
 from otonom_trader.brokers.binance.signed_rest import (
     AccountRequest,
@@ -58,7 +59,8 @@ async def test_even_when_forced_no_byte_of_an_order_leaves_off_or_shadow(
     shadow = BinanceShadow(API_KEY, API_SECRET, venue.url)
     async with data, shadow:
         for transport in (data._reader, shadow._transport):
-            departure = Departure(SystemClock(), lambda: None, lambda: (None, "symbol=BTCUSDT"))
+            toll = Toll(transport.governor, 1)
+            departure = Departure(SystemClock(), toll, lambda: (None, "symbol=BTCUSDT"))
             with pytest.raises(NotSent, match="is not open to this connection"):
                 await transport._exchange(method, path, departure, {})
             assert not departure.left

@@ -389,7 +389,7 @@ async def test_a_filter_that_changed_is_read_again(desk: Desk) -> None:
     desk.venue.on(
         "GET",
         "/api/v3/exchangeInfo",
-        answer(200, {"symbols": [BTCUSDT | {"filters": [finer]}]}),
+        answer(200, {"rateLimits": [], "symbols": [BTCUSDT | {"filters": [finer]}]}),
     )
     desk.venue.order_answers(refuse(400, -1013, "Filter failure: LOT_SIZE"))
     assert (await desk.broker.place_order(buy())).venue_code == -1013
