@@ -109,6 +109,11 @@ class AccountBook:
         self._foreign = dict(reservations)
         self._pending = None
 
+    @property
+    def foreign(self) -> Mapping[str, Reservation]:
+        """The working orders of others, as they were last told of."""
+        return self._foreign
+
     def reserve(self, client_order_id: str, reservation: Reservation) -> None:
         """Count an order at its worst until it is settled; called again, it replaces."""
         self._reservations[client_order_id] = reservation

@@ -8,7 +8,7 @@ from typing import Protocol, Self, TypedDict
 from otonom_trader.domain.account import AccountKey, AccountSnapshot, Balance
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
-from otonom_trader.domain.order import OrderRequest, OrderResult
+from otonom_trader.domain.order import Fill, OrderRequest, OrderResult
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.venue_event import VenueEvent
 
@@ -101,6 +101,12 @@ class Venue(Broker, MarketData, Protocol):
 
     async def find_order(self, symbol: str, client_order_id: str) -> OrderResult | None:
         """Return an order with its fills; None when the venue does not know the id (yet)."""
+
+    async def get_trades(self, symbol: str, since: str | None) -> list[tuple[str, Fill]]:
+        """Return trades of the account with the venue's ids of their orders, oldest first.
+
+        From trade id `since` on, or the newest there are. Empty where no order is ever placed.
+        """
 
     def check_room(self) -> None:
         """Return when the venue's limits leave room for an order; raise `NotSent` otherwise."""

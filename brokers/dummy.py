@@ -173,6 +173,10 @@ class DummyBroker:
             OrderState.REJECTED, order_id=order_id, code="unknown_order", message="Unknown order"
         )
 
+    async def get_trades(self, symbol: str, since: str | None) -> list[tuple[str, Fill]]:
+        """Return no trades: those there were are told with their orders."""
+        return []
+
     def check_room(self) -> None:
         """Return: there are no limits here."""
 

@@ -10,7 +10,7 @@ from otonom_trader.domain.account import NO_BALANCES, AccountKey, AccountSnapsho
 from otonom_trader.domain.errors import NotPermitted
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
-from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
+from otonom_trader.domain.order import Fill, OrderRequest, OrderResult, OrderState
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.venue_event import VenueEvent
@@ -91,6 +91,10 @@ class OffVenue:
     async def find_order(self, symbol: str, client_order_id: str) -> OrderResult | None:
         """Return that there is no such order."""
         return None
+
+    async def get_trades(self, symbol: str, since: str | None) -> list[tuple[str, Fill]]:
+        """Return no trades: nothing is ordered."""
+        return []
 
     def check_room(self) -> None:
         """Return: nothing is ordered."""

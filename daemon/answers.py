@@ -9,6 +9,7 @@ from otonom_trader.daemon.control import Handler
 from otonom_trader.daemon.floor import Floor
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.lifecycle import Lifecycle
+from otonom_trader.daemon.resolver import Difference
 from otonom_trader.domain.amount import plain
 from otonom_trader.domain.ports import Clock
 from otonom_trader.storage.journal import Journal
@@ -18,7 +19,8 @@ class Answers:
     """Status, orders, executions, kill and resume, each a mapping in and a mapping out.
 
     `floor` returns what trades, None before the venue is reached; `resume` brings it back to
-    trading once the latch is cleared; `lost_log_lines` counts what the log's reader never got.
+    trading once the latch is cleared, `reconcile` compares with the venue; `lost_log_lines` counts
+    what the log's reader never got.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Answers:
         clock: Clock,
         floor: Callable[[], Floor | None],
         resume: Callable[[str], Awaitable[None]],
+        reconcile: Callable[[], Awaitable[list[Difference]]],
         lost_log_lines: Callable[[], int],
     ) -> None:
         self._config = config
@@ -38,6 +41,7 @@ class Answers:
         self._journal = journal
         self._floor = floor
         self._resume = resume
+        self._reconcile = reconcile
         self._lost_log_lines = lost_log_lines
         self._started_at = clock.now()
 
@@ -49,6 +53,7 @@ class Answers:
             "executions": self.executions,
             "kill": self.kill,
             "resume": self.resume,
+            "reconcile": self.reconcile,
         }
 
     async def status(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -101,3 +106,10 @@ class Answers:
         """Clear the kill switch and trade again; raises `NotPermitted` as `Halt.resume` does."""
         await self._resume(str(arguments.get("reason", "")))
         return await self.status({})
+
+    async def reconcile(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Compare journal and venue; return in what they differed, the venue's word being booked.
+
+        Raises `NotPermitted` when they contradict each other, which halts.
+        """
+        return {"rows": [difference.as_fields() for difference in await self._reconcile()]}

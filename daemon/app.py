@@ -22,16 +22,12 @@ from otonom_trader.daemon.follow import Follower
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.kill import KillSwitch
 from otonom_trader.daemon.lifecycle import Lifecycle
-from otonom_trader.daemon.reconcile import (
-    TruthInDoubt,
-    look_at_working_orders,
-    reconcile,
-    take_up_earlier_orders,
-)
+from otonom_trader.daemon.recovery import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Recovery
+from otonom_trader.daemon.resolver import Difference
 from otonom_trader.daemon.scheduler import Scheduler
 from otonom_trader.daemon.settings import Settings, configuration_hash, effective_configuration
 from otonom_trader.daemon.systemd import Notifier
-from otonom_trader.domain.errors import JournalError, NotPermitted, VenueError, VenueUnreachable
+from otonom_trader.domain.errors import JournalError, VenueError, VenueUnreachable
 from otonom_trader.domain.mode import DaemonState
 from otonom_trader.domain.ports import Clock
 from otonom_trader.storage.errors import JournalFailed
@@ -42,8 +38,6 @@ log = structlog.get_logger("daemon")
 
 _RESOLVE_SECONDS = 1.0
 _KILL_WATCH_SECONDS = 0.5
-_LONG_LOSS_SECONDS = 60.0
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 30.0
 
 
 class Daemon:
@@ -67,6 +61,7 @@ class Daemon:
         self._lifecycle = Lifecycle(switch)
         self._journal = Journal(settings.journal_path, clock=clock)
         self._halt = Halt(switch, self._journal, clock, Path(config.path))
+        self._recovery = Recovery(self._lifecycle, self._halt, clock, self._enter)
         self._answers = Answers(
             config,
             self._lifecycle,
@@ -74,7 +69,8 @@ class Daemon:
             self._journal,
             clock,
             floor=lambda: self._floor,
-            resume=self._resume,
+            resume=lambda reason: self._recovery.resume(self._floor, reason),
+            reconcile=lambda: self._recovery.by_hand(self._floor),
             lost_log_lines=lost_log_lines,
         )
         self._notifier = Notifier()
@@ -103,10 +99,21 @@ class Daemon:
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             await self._open(stack)
             floor = await self._reach(stack)
-            await self._reconcile(floor)
+            await self._recovery.reconcile(floor)
             await floor.intake.poll(tasks)
             await floor.intake.idle()
             await self._drain()
+
+    async def run_reconcile(self) -> list[Difference]:
+        """Bring the journal to agree with the venue, and take nothing in.
+
+        Returns in what they differed; raises as `run_once` does.
+        """
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            found = await self._recovery.reconcile(await self._reach(stack))
+            await self._drain()
+        return found
 
     # From start to running
 
@@ -159,11 +166,12 @@ class Daemon:
         floor = await self._reach_at_last(stack)
         self._halt.tripped.set()  # and once more, now that there is a venue to cancel at
         self._serve(tasks, self._follow(floor))
-        await self._reconcile(floor)
+        await self._recovery.reconcile(floor)
         schedule = self._settings.schedule
-        every(schedule.account_refresh_seconds, "account", lambda: self._refresh(floor))
+        every(schedule.account_refresh_seconds, "account", lambda: self._recovery.refresh(floor))
+        every(schedule.reconcile_seconds, "reconcile", lambda: self._look_over(floor))
         every(schedule.clock_sync_seconds, "clock", lambda: self._sync_clock(floor))
-        every(_RESOLVE_SECONDS, "resolve", floor.resolver.settle_unknown)
+        every(_RESOLVE_SECONDS, "resolve", lambda: self._settle_unknown(floor))
         every(schedule.equity_snapshot_seconds, "equity", lambda: self._record_equity(floor))
         every(self._settings.poll_interval_seconds, "poll", lambda: floor.intake.poll(tasks))
 
@@ -177,14 +185,14 @@ class Daemon:
                 self._on_journal_fault(fault)
 
     async def _reach_at_last(self, stack: AsyncExitStack) -> Floor:
-        pause = _FIRST_PAUSE_SECONDS
+        pause = FIRST_PAUSE_SECONDS
         while True:
             try:
                 return await self._reach(stack)
             except VenueUnreachable as failure:
                 log.warning("venue.unreachable", reason=str(failure), retry_in_seconds=pause)
                 await self._clock.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _reach(self, stack: AsyncExitStack) -> Floor:
         self._floor = await open_floor(
@@ -199,24 +207,6 @@ class Daemon:
         )
         return self._floor
 
-    async def _reconcile(self, floor: Floor) -> None:
-        """Bring journal and venue to agree, for as long as it takes; then trade."""
-        self._enter(DaemonState.RECONCILING)
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                await take_up_earlier_orders(floor.broker, self._journal)
-                await reconcile(floor.broker, floor.resolver, self._journal, self._clock)
-                break
-            except TruthInDoubt as doubt:
-                self._halt.doubt(str(doubt))
-                break
-            except VenueError as failure:
-                log.warning("reconcile.failed", reason=str(failure), retry_in_seconds=pause)
-                await self._clock.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-        self._enter(DaemonState.RUNNING)
-
     def _enter(self, phase: DaemonState) -> None:
         self._lifecycle.enter(phase)
         state, reason = self._lifecycle.state, self._lifecycle.switch.reason
@@ -225,15 +215,11 @@ class Daemon:
 
     # While running
 
-    async def _refresh(self, floor: Floor) -> None:
-        try:
-            await floor.broker.refresh()
-            await look_at_working_orders(floor.broker, self._journal)
-            await floor.resolver.follow_working()
-        except TruthInDoubt as doubt:
-            self._halt.doubt(str(doubt))
-        except VenueError as failure:
-            log.warning("account.unreadable", reason=str(failure))
+    async def _look_over(self, floor: Floor) -> None:
+        await self._recovery.look_over(floor)
+
+    async def _settle_unknown(self, floor: Floor) -> None:
+        await floor.resolver.settle_unknown()
 
     async def _follow(self, floor: Floor) -> None:
         """Take in what the venue tells by itself."""
@@ -242,21 +228,12 @@ class Daemon:
             self._journal,
             self._clock,
             self._config.base_url,
-            catch_up=lambda lost_seconds: self._catch_up(floor, lost_seconds),
+            catch_up=lambda lost_seconds: self._recovery.catch_up(floor, lost_seconds),
             on_doubt=self._halt.doubt,
             on_refused=lambda reason: self._halt.trip(f"the key is refused: {reason}", "venue"),
             on_fault=self._on_journal_fault,
         )
         await follower.run()
-
-    async def _catch_up(self, floor: Floor, lost_seconds: float) -> None:
-        """Ask for what may have been missed while nothing was told."""
-        if self._lifecycle.phase is DaemonState.RUNNING and lost_seconds > _LONG_LOSS_SECONDS:
-            self._enter(DaemonState.RECONCILING)
-            await self._reconcile_anew(floor)
-            return
-        await floor.resolver.settle_unknown()
-        await self._refresh(floor)
 
     async def _sync_clock(self, floor: Floor) -> None:
         try:
@@ -284,21 +261,6 @@ class Daemon:
         if self._lifecycle.switch.tripped:
             self._notifier.status(f"HALTED: {self._lifecycle.switch.reason}")
         await self._halt.act(self._floor.broker if self._floor else None)
-
-    async def _resume(self, reason: str) -> None:
-        floor = self._floor
-        if floor is None:
-            raise NotPermitted("the venue has not been reached yet: resume when it is")
-        self._halt.require_resumable(reason)
-        self._lifecycle.enter(DaemonState.RECONCILING)  # before the latch goes: no gap to trade in
-        await self._halt.resume(reason)
-        await self._reconcile_anew(floor)
-
-    async def _reconcile_anew(self, floor: Floor) -> None:
-        """Reconcile once what was taken in has been answered, and read on from there."""
-        await floor.intake.idle()
-        await self._reconcile(floor)
-        await floor.intake.restart()
 
     def _on_journal_fault(self, fault: JournalError) -> None:
         log.critical("journal.failed", reason=str(fault))

@@ -15,7 +15,7 @@ from otonom_trader.daemon.executor import ShadowModeExecutor
 from otonom_trader.daemon.kill import process_switch
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.daemon.locks import state_dir_lock
-from otonom_trader.daemon.reconcile import TruthInDoubt, reconcile, take_up_earlier_orders
+from otonom_trader.daemon.reconcile import Reconciler, TruthInDoubt
 from otonom_trader.daemon.resolver import Resolver
 from otonom_trader.daemon.settings import Paper, Storage, find_state_dir
 from otonom_trader.domain.amount import Number
@@ -91,9 +91,10 @@ class StandaloneExecutor:
         )
         desk = await open_desk(stack, config, Paper(), journal, lifecycle, clock)
         resolver = Resolver(desk.broker, clock, lambda doubt: _halt(lifecycle, doubt))
-        await take_up_earlier_orders(desk.broker, journal)
+        reconciler = Reconciler(desk.broker, resolver, journal, clock, config.base_url)
+        await reconciler.take_up_earlier_orders()
         try:
-            await reconcile(desk.broker, resolver, journal, clock)
+            await reconciler.reconcile()
         except TruthInDoubt as doubt:
             switch.trip(str(doubt), "reconciliation")
         lifecycle.phase = DaemonState.RUNNING

@@ -17,7 +17,7 @@ from rich.console import Console
 from otonom_trader.brokers.config import BrokerConfig, get_broker_config
 from otonom_trader.daemon import tables
 from otonom_trader.daemon.config_commands import config_app
-from otonom_trader.daemon.control import exit_status
+from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask, exit_status
 from otonom_trader.daemon.kill import process_switch
 from otonom_trader.daemon.locks import wait_for_state_dir_lock
 from otonom_trader.daemon.logs import Level, LogFormat, configure_logging
@@ -180,6 +180,24 @@ def executions(
 
 
 @app.command()
+def reconcile(
+    config: ConfigDir = None, state_dir: StateDir = None, as_json: AsJson = False
+) -> None:
+    """Compare journal and venue, and print in what they differed; the venue's word is booked."""
+    rows: list[dict[str, Any]] = []
+
+    async def by_ourselves(daemon: Any) -> None:
+        rows.extend(difference.as_fields() for difference in await daemon.run_reconcile())
+
+    try:
+        socket = find_state_dir(state_dir) / SOCKET_NAME
+        rows = asyncio.run(ask(socket, "reconcile", timeout_seconds=120.0))["rows"]
+    except NoDaemon:
+        _trade(config, state_dir, by_ourselves, level="error")
+    _show(rows, as_json=as_json, table=tables.show_differences)
+
+
+@app.command()
 def kill(
     config: ConfigDir = None,
     state_dir: StateDir = None,
@@ -205,12 +223,13 @@ def _trade(
     config: Path | None,
     state_dir: Path | None,
     work: Callable[[Any], Coroutine[Any, Any, None]],
+    level: str = "",
 ) -> None:
     from otonom_trader.daemon.app import Daemon  # noqa: PLC0415  the other commands start faster
 
     broker_config, settings = _load(config, state_dir)
     log_output = configure_logging(
-        cast("LogFormat", settings.logging.format), cast("Level", settings.logging.level)
+        cast("LogFormat", settings.logging.format), cast("Level", level or settings.logging.level)
     )
     try:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

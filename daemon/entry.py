@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 DEFAULT_STATE_DIR = "var"
-_TRADING_COMMANDS = {"run", "once"}
+_TRADING_COMMANDS = {"run", "once", "reconcile"}
 
 
 def main() -> int:

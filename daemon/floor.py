@@ -10,6 +10,7 @@ from otonom_trader.daemon.desk import Desk, open_desk
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.intake import Intake, IntakeLimits
 from otonom_trader.daemon.lifecycle import Lifecycle
+from otonom_trader.daemon.reconcile import Reconciler
 from otonom_trader.daemon.resolver import Resolver
 from otonom_trader.daemon.settings import Settings, SourceSettings
 from otonom_trader.daemon.sources.base import DecisionSource
@@ -26,6 +27,7 @@ class Floor:
     desk: Desk
     intake: Intake
     resolver: Resolver
+    reconciler: Reconciler
 
     @property
     def broker(self) -> GuardedBroker:
@@ -61,7 +63,9 @@ async def open_floor(
         on_fault=on_fault,
     )
     await intake.restart()
-    return Floor(desk, intake, Resolver(desk.broker, clock, halt.doubt))
+    resolver = Resolver(desk.broker, clock, halt.doubt)
+    reconciler = Reconciler(desk.broker, resolver, journal, clock, config.base_url)
+    return Floor(desk, intake, resolver, reconciler)
 
 
 def _source(entry: SourceSettings) -> DecisionSource:

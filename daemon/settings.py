@@ -64,6 +64,7 @@ class Schedule(Section):
     clock_sync_seconds: Annotated[float, seconds(most=3600)] = 60.0
     heartbeat_seconds: Annotated[float, seconds(most=3600)] = 30.0
     equity_snapshot_seconds: Annotated[float, seconds(most=86_400)] = 60.0
+    reconcile_seconds: Annotated[float, seconds(most=86_400)] = 300.0
 
 
 class Storage(Section):

@@ -71,6 +71,20 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> str:
     return " · ".join(parts)
 
 
+def show_differences(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print in what journal and venue differed."""
+    if not rows:
+        console.print("journal and venue agree", highlight=False)
+        return
+    table = Table(title="What the venue told otherwise", header_style="bold", box=box.SIMPLE_HEAD)
+    for heading in ("kind", "symbol", "client order id", "journal", "venue"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        names = ("kind", "symbol", "client_order_id", "journal", "venue")
+        table.add_row(*(str(row[name]) for name in names))
+    console.print(table)
+
+
 def show_orders(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print orders as the journal knows them."""
     table = Table(title="Orders", header_style="bold")

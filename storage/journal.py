@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
+from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.decision import DecisionKey
 from otonom_trader.domain.execution import TradeExecutionLog
 from otonom_trader.domain.intent import Entry, Intent, LedgerChange, OpenIntent, SourcePosition
@@ -147,6 +148,18 @@ class Journal:
     async def open_intents(self) -> list[OpenIntent]:
         """Return every intent that is not settled, oldest first."""
         return await self._read(queries.open_intents)
+
+    async def trade_mark(self, account: AccountKey, symbol: Symbol) -> str | None:
+        """Return the trade id to ask the venue from for fills that may be missing."""
+        return await self._read(queries.trade_mark, account, symbol.canonical)
+
+    async def orders_with_missing_fills(
+        self, account: AccountKey, symbol: Symbol, trades: Sequence[tuple[str, str]]
+    ) -> list[Intent]:
+        """Return own orders of which `trades` (venue order id, trade id) has an unbooked one."""
+        return await self._read(
+            queries.orders_with_missing_fills, account, symbol.canonical, trades
+        )
 
     async def has_order(self, client_order_id: str) -> bool:
         """Return whether an order of that id is on record."""

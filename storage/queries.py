@@ -8,14 +8,15 @@ from decimal import Decimal
 
 import msgspec
 
+from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.amount import ZERO, plain
 from otonom_trader.domain.decision import DecisionKey
 from otonom_trader.domain.execution import TradeExecutionLog
-from otonom_trader.domain.intent import OpenIntent
+from otonom_trader.domain.intent import Intent, OpenIntent
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.storage.execution_rows import EXECUTION_COLUMNS, execution_json, read_execution
-from otonom_trader.storage.order_rows import read_open_intent
+from otonom_trader.storage.order_rows import read_intent, read_open_intent
 from otonom_trader.storage.rows import json_text, read_json, storable
 
 _EXECUTION = (
@@ -23,7 +24,7 @@ _EXECUTION = (
     " FROM executions e JOIN decisions d ON d.seq = e.decision"
 )
 _NEWEST_ROWS = 1000  # a clock set back leaves rows that are newer than the last: look past it
-
+_OVERLAP = 100  # fills: how far back the venue's trades are compared with ours again
 
 _verdicts = msgspec.json.Decoder(tuple[Verdict, ...])
 
@@ -44,18 +45,56 @@ def positions(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT source, position FROM positions").fetchall())
 
 
+_ORDER_WITH_DECISION = (
+    "SELECT o.*, d.source, d.id AS decision_id, a.mode AS account_mode, a.venue, a.uid"
+    " FROM orders o JOIN decisions d ON d.seq = o.decision JOIN accounts a ON a.seq = o.account"
+)
+
+
 def open_intents(connection: sqlite3.Connection) -> list[OpenIntent]:
     """Every order that is not settled, oldest first."""
     rows = _rows(
         connection,
-        "SELECT o.*, d.source, d.id AS decision_id, a.mode AS account_mode, a.venue, a.uid"
-        " FROM orders o JOIN decisions d ON d.seq = o.decision JOIN accounts a ON a.seq = o.account"
-        " WHERE o.phase <> 'SETTLED' ORDER BY o.seq",
+        f"{_ORDER_WITH_DECISION} WHERE o.phase <> 'SETTLED' ORDER BY o.seq",
     )
     return [
         read_open_intent(row, execution(connection, DecisionKey(row["source"], row["decision_id"])))
         for row in rows
     ]
+
+
+def trade_mark(connection: sqlite3.Connection, account: AccountKey, symbol: str) -> str | None:
+    """The trade id to ask from for what may be missing: that of a fill some way back.
+
+    None where no fill of `symbol` is booked on `account`.
+    """
+    rows = connection.execute(
+        "SELECT f.trade_id FROM fills f JOIN accounts a ON a.seq = f.account"
+        " WHERE (a.mode, a.venue, a.uid, f.symbol) = (?, ?, ?, ?) ORDER BY f.seq DESC LIMIT ?",
+        (account.mode, account.venue, account.uid, symbol, _OVERLAP),
+    ).fetchall()
+    return str(rows[-1][0]) if rows else None
+
+
+def orders_with_missing_fills(
+    connection: sqlite3.Connection,
+    account: AccountKey,
+    symbol: str,
+    trades: Sequence[tuple[str, str]],
+) -> list[Intent]:
+    """Own orders of which `trades` (venue order id, trade id) has one that is not booked."""
+    missing: dict[str, Intent] = {}
+    for order_id, trade_id in trades:
+        rows = _rows(
+            connection,
+            f"{_ORDER_WITH_DECISION} WHERE (a.mode, a.venue, a.uid, o.symbol, o.order_id)"  # noqa: S608
+            " = (?, ?, ?, ?, ?) AND NOT EXISTS"
+            ' (SELECT 1 FROM fills f WHERE f."order" = o.seq AND f.trade_id = ?)',
+            *(account.mode, account.venue, account.uid, symbol, order_id, trade_id),
+        )
+        for row in rows:
+            missing[row["client_order_id"]] = read_intent(row)
+    return list(missing.values())
 
 
 def has_order(connection: sqlite3.Connection, client_order_id: str) -> bool:

@@ -257,6 +257,10 @@ CREATE TABLE external_orders (
     updated_at TEXT NOT NULL,
     PRIMARY KEY (venue, symbol, order_id)
 ) STRICT, WITHOUT ROWID;
+
+-- The venue's trades are compared with ours: by its order ids, and from a recent fill on.
+CREATE INDEX orders_by_venue_id ON orders (order_id) WHERE order_id IS NOT NULL;
+CREATE INDEX fills_by_symbol ON fills (account, symbol, seq);
 """
 
 MIGRATIONS: tuple[str, ...] = (_V1, _V2)

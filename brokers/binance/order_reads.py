@@ -6,12 +6,12 @@ import msgspec
 
 from otonom_trader.brokers.binance.account import AccountReader
 from otonom_trader.brokers.binance.errors import NO_SUCH_ORDER, check
-from otonom_trader.brokers.binance.orders import OrderName, found_order
+from otonom_trader.brokers.binance.orders import OrderName, fill_of_trade, found_order
 from otonom_trader.brokers.binance.outcome import check_client_id
 from otonom_trader.brokers.binance.weights import MY_TRADES, ORDER
 from otonom_trader.brokers.binance.wire import QueriedOrder, Trade, number, read
 from otonom_trader.domain.errors import Rejected
-from otonom_trader.domain.order import OrderResult
+from otonom_trader.domain.order import Fill, OrderResult
 
 _TRADES_PER_PAGE: Final = 1000
 
@@ -31,6 +31,20 @@ class OrderReader(AccountReader):
         venue_symbol = (await self._listing.rules(symbol)).instrument.venue_symbol
         return await self._query(venue_symbol, name)
 
+    async def get_trades(self, symbol: str, since: str | None) -> list[tuple[str, Fill]]:
+        """Return trades of the account with the venue's ids of their orders, oldest first.
+
+        From trade id `since` on, or the newest thousand without one. Raises `Unreadable` for a
+        trade of another symbol.
+        """
+        venue_symbol = (await self._listing.rules(symbol)).instrument.venue_symbol
+        params = [("symbol", venue_symbol)]
+        if since is None:
+            rows = await self._page_of_trades(params)
+        else:
+            rows = await self._pages_of_trades(params, [*params, ("fromId", since)])
+        return [(str(row.order_id), fill_of_trade(row, venue_symbol)) for row in rows]
+
     async def _query(self, venue_symbol: str, name: OrderName) -> OrderResult | None:
         reply = await self._account_reader.get_signed(ORDER, (("symbol", venue_symbol), name.param))
         try:
@@ -44,16 +58,22 @@ class OrderReader(AccountReader):
         return found_order(order, trades, venue_symbol, name, reply)
 
     async def _trades_of(self, order: QueriedOrder) -> list[Trade]:
-        trades: list[Trade] = []
         params = [("symbol", order.symbol), ("orderId", str(order.order_id))]
-        page = params
-        while True:
-            reply = await self._account_reader.get_signed(
-                MY_TRADES, [*page, ("limit", str(_TRADES_PER_PAGE))]
-            )
-            check(reply)
-            rows = read(_trades, reply)
+        return await self._pages_of_trades(params, params)
+
+    async def _pages_of_trades(
+        self, params: list[tuple[str, str]], first: list[tuple[str, str]]
+    ) -> list[Trade]:
+        """Read on from the page `first` asks for, until one is not full."""
+        trades = rows = await self._page_of_trades(first)
+        while len(rows) == _TRADES_PER_PAGE:
+            rows = await self._page_of_trades([*params, ("fromId", str(rows[-1].id + 1))])
             trades += rows
-            if len(rows) < _TRADES_PER_PAGE:
-                return trades
-            page = [*params, ("fromId", str(rows[-1].id + 1))]
+        return trades
+
+    async def _page_of_trades(self, params: list[tuple[str, str]]) -> list[Trade]:
+        reply = await self._account_reader.get_signed(
+            MY_TRADES, [*params, ("limit", str(_TRADES_PER_PAGE))]
+        )
+        check(reply)
+        return read(_trades, reply)

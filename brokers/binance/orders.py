@@ -212,11 +212,11 @@ def _fill(fill: OrderFill, at: datetime) -> Fill:
     )
 
 
-def _trade(trade: Trade, order: Order) -> Fill:
-    if trade.symbol != order.symbol or trade.order_id != order.order_id:
+def fill_of_trade(trade: Trade, venue_symbol: str) -> Fill:
+    """Return a trade of the account; raises `MismatchedReply` for one of another symbol."""
+    if trade.symbol != venue_symbol:
         raise MismatchedReply(
-            f"asked for the trades of order {order.order_id} of {order.symbol}, Binance answered "
-            f"with one of order {trade.order_id} of {trade.symbol}"
+            f"asked for trades of {venue_symbol}, Binance answered with one of {trade.symbol}"
         )
     return Fill(
         trade_id=str(trade.id),
@@ -228,3 +228,12 @@ def _trade(trade: Trade, order: Order) -> Fill:
         at=moment(trade.time),
         is_maker=trade.is_maker,
     )
+
+
+def _trade(trade: Trade, order: Order) -> Fill:
+    if trade.order_id != order.order_id:
+        raise MismatchedReply(
+            f"asked for the trades of order {order.order_id} of {order.symbol}, Binance answered "
+            f"with one of order {trade.order_id}"
+        )
+    return fill_of_trade(trade, order.symbol)

@@ -120,6 +120,10 @@ class BinanceShadow(AccountReader):
             code="shadow",
         )
 
+    async def get_trades(self, symbol: str, since: str | None) -> list[tuple[str, Fill]]:
+        """Return no trades: nothing of ours is ever executed."""
+        return []
+
     def check_room(self) -> None:
         """Return: a validation counts against no limit of orders."""
 

@@ -11,12 +11,6 @@ from otonom_trader.brokers.dummy import DummyBroker
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.daemon.executor import ShadowModeExecutor
 from otonom_trader.daemon.halt import cancel_own_orders
-from otonom_trader.daemon.reconcile import (
-    TruthInDoubt,
-    look_at_working_orders,
-    reconcile,
-    take_up_earlier_orders,
-)
 from otonom_trader.daemon.resolver import Resolver
 from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.execution import Outcome
@@ -177,57 +171,6 @@ async def test_a_venue_that_forgets_an_accepted_order_puts_the_truth_in_doubt(
     venue._orders.clear()
     await resolver.follow_working()
     assert doubts == [f"the venue does not know order {row.client_order_id}, which it accepted"]
-
-
-async def test_an_intent_whose_process_died_is_asked_for_before_trading_starts(
-    broker: GuardedBroker,
-    resolver: Resolver,
-    executor: ShadowModeExecutor,
-    journal: Journal,
-    venue: DummyBroker,
-    clock: Any,
-    buy: Decision,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class Killed(BaseException):
-        pass
-
-    placed = venue.place_order
-
-    async def dies_after_sending(req: OrderRequest) -> OrderResult:
-        await placed(req)
-        raise Killed
-
-    monkeypatch.setattr(venue, "place_order", dies_after_sending)
-    with pytest.raises(Killed):
-        await executor.execute_decision(None, buy)
-    assert await journal.execution(buy.key) is None
-    await take_up_earlier_orders(broker, journal)
-    assert await outcome(journal, buy) is Outcome.UNKNOWN
-    await reconcile(broker, resolver, journal, clock)
-    assert await outcome(journal, buy) is Outcome.FILLED
-
-
-async def test_a_working_order_with_our_prefix_that_is_not_on_record_is_a_doubt(
-    broker: GuardedBroker, journal: Journal, venue: DummyBroker
-) -> None:
-    id_ = "otn-" + "a" * 26
-    await venue.place_order(OrderRequest("BTCUSDT", "BUY", 1, 1, "LIMIT", client_order_id=id_))
-    with pytest.raises(TruthInDoubt, match=id_):
-        await look_at_working_orders(broker, journal)
-
-
-async def test_working_orders_of_others_count_as_exposure_and_raise_no_doubt(
-    broker: GuardedBroker, journal: Journal, venue: DummyBroker
-) -> None:
-    broker.account.trade(await venue.get_instrument("BTC-USDT"))
-    await venue.place_order(
-        OrderRequest("BTCUSDT", "BUY", 1, 40000, "LIMIT", client_order_id="by-hand")
-    )
-    await look_at_working_orders(broker, journal)
-    exposure = broker.exposure()
-    assert exposure.pending_buys == {"BTC": Decimal(1)}
-    assert exposure.pending_buy_value == 40000
 
 
 async def test_a_halt_cancels_own_working_orders_and_leaves_those_of_others(

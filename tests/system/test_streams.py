@@ -73,9 +73,33 @@ async def test_a_resting_order_is_followed_as_it_is_told_of(install: Install) ->
         ):
             assert reply.status == 200, await reply.text()
         await outcome(trader, "cancelled", "cancelled")
+        assert (await trader.command("reconcile")).out == "journal and venue agree\n"
         await daemon.stop()
         orders, executions = await trader.orders(), await trader.executions()
         checks.journal_equals_truth(orders, executions, market.truth())
+
+
+async def test_what_happened_while_no_daemon_ran_is_told_by_reconcile(install: Install) -> None:
+    async with venue(account(USDT="100000"), market="empty") as market:
+        await order(market, "SELL", "1", "20000")
+        await order(market, "BUY", "1", "19000")
+        trader = install(market.url, daemon=RARELY)
+        daemon = await (await trader.start()).in_state("RUNNING")
+        trader.decide(limit_buy("rests", "19500", "0.03"))
+        row = await outcome(trader, "rests", "resting")
+        await daemon.kill_9()
+        await order(market, "SELL", "0.02", "19500")
+        await order(market, "BUY", "0.01", "18000", account="trader", newClientOrderId="by-hand")
+
+        told = (await trader.command("reconcile", "--json")).json
+        assert [(one["kind"], one["client_order_id"], one["venue"]) for one in told] == [
+            ("order", row["client_order_id"], "partially_filled, filled 0.02"),
+            ("external", "by-hand", "BUY 0.01, filled 0"),
+        ]
+        assert (await trader.orders())[0]["executed_qty"] == "0.02"
+        assert [one["kind"] for one in (await trader.command("reconcile", "--json")).json] == [
+            "external"  # nobody remembers having told of it: each run tells it once
+        ]
 
 
 async def test_an_order_of_another_is_noted_and_one_with_our_prefix_halts(
