@@ -1,7 +1,7 @@
 # Two commands do all the set-up: `make run` and `make test`. The others are for daily work.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: run test test-clients check dev bench clean help
+.PHONY: run test test-clients check dev bench soak clean help
 
 PYTHON ?= python3
 VENV := .venv
@@ -49,6 +49,9 @@ check: $(VENV)/.wheel  ## format, lint, types, import rules
 
 test-clients: $(VENV)/.wheel  ## unmodified Binance clients against the local testnet, each in an environment of its own
 	$(BIN)/python tests/clients/run.py $(ARGS)
+
+soak: $(VENV)/.wheel  ## many decisions while faults strike at random, then the oracle [ARGS="--decisions 1000"]
+	$(BIN)/python -m tests.system.soak $(ARGS)
 
 bench: $(VENV)/.wheel  ## the speed table, measured side by side
 	$(BIN)/python benchmarks/bench.py

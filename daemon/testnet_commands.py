@@ -35,6 +35,13 @@ def run(
         list[str] | None,
         typer.Option(metavar="KEY=FILE", help="A further key, RSA or Ed25519 in PEM."),
     ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,KEY,SECRET[,ASSET=AMOUNT…]",
+            help="A further account with a key of its own; may be given again.",
+        ),
+    ] = None,
     balance: Annotated[
         list[str] | None, typer.Option(metavar="ASSET=AMOUNT", help="May be given again.")
     ] = None,
@@ -64,7 +71,7 @@ def run(
     from otonom_trader import testnet as venue  # noqa: PLC0415  only this command needs it
 
     try:
-        account = venue.AccountConfig(
+        first = venue.AccountConfig(
             api_key=api_key,
             api_secret=api_secret,
             balances=venue.parse_balances(balance or ["USDT=100000", "BTC=0.5"]),
@@ -72,7 +79,7 @@ def run(
         )
         chosen = venue.TestnetConfig(
             port=port,
-            accounts=(account,),
+            accounts=(first, *map(venue.AccountConfig.parse, account or [])),
             market=venue.MarketSpec.parse(market),
             speed=exact(speed, "speed"),
             warmup_bars=warmup,

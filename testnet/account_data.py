@@ -5,13 +5,14 @@ from typing import Any, Final, TypeVar
 from otonom_trader.testnet import account_replies, errors, list_replies, replies
 from otonom_trader.testnet.amounts import format_amount
 from otonom_trader.testnet.call import Call, signed
+from otonom_trader.testnet.errors import VenueError
 from otonom_trader.testnet.orders import Order
 from otonom_trader.testnet.parameters import Parameters
+from otonom_trader.testnet.times import is_within, read_day_span
 
 T = TypeVar("T")
 
-_DAY_HOURS: Final = 24
-_HOUR_MS: Final = 3_600_000
+_ARCHIVED_MS: Final = 90 * 86_400_000
 
 
 def query_order(call: Call) -> Any:
@@ -34,7 +35,18 @@ def query_order(call: Call) -> Any:
         raise errors.either("origClientOrderId", "orderId")
     if order is None or order.symbol != rules.symbol:
         raise errors.no_such_order()
+    if _is_archived(order, call.now_ms):
+        raise VenueError(
+            -2026,
+            "Order was canceled or expired with no executed qty over 90 days ago and has been "
+            "archived.",
+        )
     return replies.queried(order, call.ticks)
+
+
+def _is_archived(order: Order, now_ms: int) -> bool:
+    """Lists of orders come from the database, which keeps it."""
+    return not order.executed and not order.is_open and now_ms - order.update_ms > _ARCHIVED_MS
 
 
 def open_orders(call: Call) -> Any:
@@ -48,24 +60,24 @@ def open_orders(call: Call) -> Any:
 def all_orders(call: Call) -> Any:
     rules = call.symbol()
     first_id = call.parameters.integer("orderId")
-    start, end = _span(call)
+    span = read_day_span(call.parameters, call.now_ms)
     limit = call.parameters.limit(default=500, largest=1000)
     found = [
         order
         for order in call.queried.orders.values()
         if order.symbol == rules.symbol
         and (first_id is None or order.order_id >= first_id)
-        and _in_span(order.time_ms, start, end)
+        and is_within(order.time_ms, span)
     ]
-    found = _page(found, limit, oldest_first=first_id is not None or start is not None)
+    found = _page(found, limit, oldest_first=first_id is not None or span[0] is not None)
     return [replies.listed(order, call.ticks) for order in found]
 
 
 def own_trades(call: Call) -> Any:
     rules, parameters = call.symbol(), call.parameters
     order_id, first_id = parameters.integer("orderId"), parameters.integer("fromId")
-    start, end = _span(call)
-    if (first_id is not None or order_id is not None) and (start is not None or end is not None):
+    span = read_day_span(parameters, call.now_ms)
+    if (first_id is not None or order_id is not None) and span != (None, None):
         raise errors.bad_combination()
     limit = parameters.limit(default=500, largest=1000)
     found = [
@@ -74,9 +86,9 @@ def own_trades(call: Call) -> Any:
         if fill.trade.symbol == rules.symbol
         and (order_id is None or fill.order.order_id == order_id)
         and (first_id is None or fill.trade.trade_id >= first_id)
-        and _in_span(fill.trade.time_ms, start, end)
+        and is_within(fill.trade.time_ms, span)
     ]
-    found = _page(found, limit, oldest_first=first_id is not None or start is not None)
+    found = _page(found, limit, oldest_first=first_id is not None or span[0] is not None)
     return [account_replies.own_trade(fill, call.ticks) for fill in found]
 
 
@@ -128,6 +140,8 @@ def amendments(call: Call) -> Any:
 def allocations(call: Call) -> Any:
     """Only orders routed by SOR have any, and none is routed here."""
     call.symbol()
+    read_day_span(call.parameters, call.now_ms)
+    call.parameters.limit(default=500, largest=1000)
     return []
 
 
@@ -164,21 +178,6 @@ def key_restrictions(call: Call) -> Any:
         "enableSpotAndMarginTrading": key.can_trade,
         "enablePortfolioMarginTrading": False,
     }
-
-
-def _span(call: Call) -> tuple[int | None, int | None]:
-    """startTime and endTime in milliseconds, at most 24 hours apart."""
-    start, end = call.parameters.integer("startTime"), call.parameters.integer("endTime")
-    if start is not None and end is not None:
-        if end < start:
-            raise errors.bad_combination()
-        if end - start > _DAY_HOURS * _HOUR_MS:
-            raise errors.too_many_hours(_DAY_HOURS)
-    return start, end
-
-
-def _in_span(time_ms: int, start: int | None, end: int | None) -> bool:
-    return (start is None or time_ms >= start) and (end is None or time_ms <= end)
 
 
 def _page(found: list[T], limit: int, *, oldest_first: bool) -> list[T]:

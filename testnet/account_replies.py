@@ -29,6 +29,8 @@ def own_trade(fill: Fill, ticks: int) -> Json:
 
 
 def account(holder: Account, ticks: int, *, omit_zero: bool) -> Json:
+    """With the trade group of one that is in a group."""
+    group = holder.trade_group_id
     maker, taker = format_amount(holder.maker_rate), format_amount(holder.taker_rate)
     return {
         # The older whole-number form counts hundredths of a percent.
@@ -52,7 +54,7 @@ def account(holder: Account, ticks: int, *, omit_zero: bool) -> Json:
         ],
         "permissions": sorted(holder.permissions),
         "uid": holder.uid,
-    }
+    } | ({} if group == -1 else {"tradeGroupId": group})
 
 
 def commission(symbol: str, holder: Account) -> Json:

@@ -37,6 +37,8 @@ class Account:
     """The most of an asset in one order (filter MAX_ASSET)."""
     update_ms: int = 0
     balances: dict[str, Balance] = field(default_factory=dict)
+    locked_outside: dict[str, int] = field(default_factory=dict)
+    """What of the locked balances is locked by other systems than this venue."""
     working: dict[str, dict[int, Order]] = field(default_factory=dict)
     working_by_client_id: dict[str, Order] = field(default_factory=dict)
     # Ordered ones, whose oldest entry is found at once however many were dropped before it.

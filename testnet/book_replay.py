@@ -27,7 +27,7 @@ from typing import Final
 
 from otonom_trader.testnet.accounts import Account
 from otonom_trader.testnet.amounts import quote_of
-from otonom_trader.testnet.clock import Clock
+from otonom_trader.testnet.clock import VenueClock
 from otonom_trader.testnet.exchange import Exchange
 from otonom_trader.testnet.exchange_info import SymbolRules
 from otonom_trader.testnet.market import IDLE_SECONDS, SHORTEST_SLEEP_SECONDS, limit_order
@@ -43,7 +43,9 @@ Place = tuple[Side, int]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """When the steps of all symbols of a recording are due, in epoch milliseconds."""
+    """When the steps of all symbols of a recording are due, in epoch milliseconds: a plan, which
+    setting the venue's clock does not change.
+    """
 
     opened_ms: int
     recorded_from_ms: int
@@ -79,7 +81,7 @@ class BookReplay:
         recording: Recording,
         participant: Account,
         pace: Pace,
-        clock: Clock,
+        clock: VenueClock,
     ) -> None:
         self._exchange: Final = exchange
         self._rules: Final = rules
@@ -126,19 +128,20 @@ class BookReplay:
             self._look_ahead()
             wait = IDLE_SECONDS
             if self._next is not None:
-                wait = max(SHORTEST_SLEEP_SECONDS, (self._next[0] - self._clock.time_ms()) / 1000)
+                ahead_ms = self._next[0] - self._clock.planned_ms()
+                wait = max(SHORTEST_SLEEP_SECONDS, ahead_ms / 1000)
             await self._clock.sleep(wait)
             self.advance()
 
     def advance(self) -> None:
         """Play what has become due."""
-        now_ms = self._clock.time_ms()
+        planned_ms = self._clock.planned_ms()
         self._look_ahead()
-        while self._next is not None and self._next[0] <= now_ms:
+        while self._next is not None and self._next[0] <= planned_ms:
             due_ms, step = self._next
             last = self._tape.last_trade
-            # Time must not run backwards after a late wake.
-            at_ms = max(due_ms, last.time_ms if last else 0)
+            # Time must not run backwards after a late wake, or when the clock is put back.
+            at_ms = max(due_ms + self._clock.skew_ms, last.time_ms if last else 0)
             if isinstance(step, Diff):
                 self._apply(step, at_ms)
             elif self._is_trading:
@@ -190,6 +193,9 @@ class BookReplay:
         # A lap that is not the first counts on: ids never go back.
         update_id = diff.last_id if not self._lap else 0
         self._change(cuts, added, at_ms, update_id)
+        for side, levels in diff.levels.items():
+            # The update is told with all its levels, those too that a trade has put right already.
+            self._book.side(side).retell(levels)
 
     def _print(self, trade: RecordedTrade, at_ms: int) -> None:
         maker_side = Side.BUY if trade.buyer_is_maker else Side.SELL

@@ -1,20 +1,24 @@
-"""Orders and transfers by hand: by another participant, or in a client's own account.
+"""Orders, transfers and locks by hand: by another participant, or in a client's own account.
 
-Not part of Binance: ``/testnet/orders`` and ``/testnet/transfers``. They pass the same endpoint as
-everybody's, without a key's security and, for another participant, without the order count.
+Not part of Binance: ``/testnet/orders``, ``/testnet/transfers`` and ``/testnet/locks``. Orders pass
+the same endpoint as everybody's, without a key's security and, for another participant, without
+the order count; with a reason the venue itself ends one.
 """
 
 from typing import Any, Final
 
+from otonom_trader.testnet import replies
 from otonom_trader.testnet.accounts import Account
 from otonom_trader.testnet.amounts import SCALE, parse_amount
 from otonom_trader.testnet.call import SIGNED_PARAMETERS, Call
 from otonom_trader.testnet.config import RateLimits
 from otonom_trader.testnet.dispatch import Venue
 from otonom_trader.testnet.limits import Limits
+from otonom_trader.testnet.orders import ExpiryReason
 from otonom_trader.testnet.parameters import Parameters
 from otonom_trader.testnet.routes import ROUTES
 from otonom_trader.testnet.security import Key
+from otonom_trader.testnet.trading import find_order
 from otonom_trader.testnet.ws_request import parse_json, text_of
 
 _PARTICIPANT: Final = "by-hand"
@@ -34,9 +38,14 @@ class ByHand:
         self._endowed: Final[set[str]] = set()
 
     def order(self, method: str, body: bytes) -> Any:
-        """Place (POST) or cancel (DELETE); the fields are the endpoint's, and ``account``."""
+        """Place (POST) or cancel (DELETE); the fields are the endpoint's, and ``account``. Of a
+        DELETE with a ``reason`` it is the venue that ends the order.
+        """
         wanted = read_object(body)
         account = self._account(wanted.pop("account", None))
+        reason = wanted.pop("reason", None) if method == "DELETE" else None
+        if reason not in (None, ExpiryReason.EXCHANGE_CANCELED):
+            raise ValueError(f"the only reason is {ExpiryReason.EXCHANGE_CANCELED}")
         texts = {name: text_of(name, value) for name, value in wanted.items()}
         if account.is_participant:
             self._endow(account, texts.get("symbol", ""))
@@ -52,10 +61,21 @@ class ByHand:
             ticks=1,
             key=Key(_PARTICIPANT, account, now_ms, "NONE", lambda _payload, _signature: False),
         )
-        return route.handler(call)
+        return route.handler(call) if reason is None else _end_by_venue(call)
 
     def transfer(self, body: bytes) -> Any:
         """``{"account": NAME, "asset": "USDT", "amount": "-5"}``: a deposit, or a withdrawal."""
+        account, asset, delta = self._asked_of_a_balance(body)
+        self._venue.exchange.credit(account, asset, delta, self._venue.clock.time_ms())
+        return {}
+
+    def lock(self, body: bytes) -> Any:
+        """The same fields: locked for another system, or released."""
+        account, asset, delta = self._asked_of_a_balance(body)
+        self._venue.exchange.lock(account, asset, delta, self._venue.clock.time_ms())
+        return {}
+
+    def _asked_of_a_balance(self, body: bytes) -> tuple[Account, str, int]:
         wanted = read_object(body)
         account, asset = self._account(wanted.get("account")), wanted.get("asset")
         amount = str(wanted.get("amount", ""))
@@ -64,9 +84,7 @@ class ByHand:
         size = parse_amount(amount.removeprefix("-"))
         if not size:
             raise ValueError("amount is 0")
-        delta = -size if amount.startswith("-") else size
-        self._venue.exchange.credit(account, asset, delta, self._venue.clock.time_ms())
-        return {}
+        return account, asset, -size if amount.startswith("-") else size
 
     def _account(self, name: object) -> Account:
         accounts = self._venue.exchange.engine.accounts
@@ -86,6 +104,12 @@ class ByHand:
         now_ms = self._venue.clock.time_ms()
         self._venue.exchange.credit(account, rules.base, _BASE_ENDOWMENT, now_ms)
         self._venue.exchange.credit(account, rules.quote, _QUOTE_ENDOWMENT, now_ms)
+
+
+def _end_by_venue(call: Call) -> Any:
+    order = find_order(call, "orderId", "origClientOrderId")
+    call.exchange.expire(order, ExpiryReason.EXCHANGE_CANCELED, call.now_ms)
+    return replies.queried(order, call.ticks)
 
 
 def read_object(body: bytes) -> dict[str, Any]:

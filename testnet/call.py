@@ -11,7 +11,7 @@ from otonom_trader.testnet.exchange import Exchange
 from otonom_trader.testnet.exchange_info import SymbolRules
 from otonom_trader.testnet.limits import Limits
 from otonom_trader.testnet.parameters import Parameters
-from otonom_trader.testnet.security import Key
+from otonom_trader.testnet.security import Key, check_timing
 from otonom_trader.testnet.truth import RequestRecord
 
 
@@ -34,6 +34,8 @@ class Call:
     """Output time units a millisecond: 1, or 1000 for microseconds."""
     key: Key | None = None
     record: RequestRecord | None = None
+    is_late: bool = False
+    """Whether it was held up since its time was checked."""
     is_free: bool = True
     """Whether success costs a trading request no weight."""
     headers: dict[str, str] = field(default_factory=dict)
@@ -45,13 +47,18 @@ class Call:
     @property
     def queried(self) -> Account:
         """The caller's account as queries see it, which may lag behind."""
-        return self.exchange.as_queried(self.account, self.now_ms)
+        return self.exchange.as_queried(self.account)
 
     @property
     def signed_key(self) -> Key:
         if self.key is None:
             raise AssertionError("a public route asked for the caller's account")
         return self.key
+
+    def forward(self) -> None:
+        """To be called just before the engine is: by now a request may be too old (-1021)."""
+        if self.is_late:
+            check_timing(self.parameters, self.now_ms)
 
     def symbol(self) -> SymbolRules:
         """The mandatory symbol; -1121 when it is not listed."""

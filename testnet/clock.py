@@ -37,7 +37,8 @@ class WallClock:
 class VenueClock:
     """The clock the venue tells its clients: another one, and how far it is off on purpose.
 
-    Only ``time_ms`` is off; durations are the other clock's.
+    Only ``time_ms`` is off; durations are the other clock's. Everything the venue stamps is
+    stamped by this one, what it plans ahead is planned by the other.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -46,6 +47,10 @@ class VenueClock:
 
     def time_ms(self) -> int:
         return self._clock.time_ms() + self.skew_ms
+
+    def planned_ms(self) -> int:
+        """What it would tell without being off: what is planned by it moves with ``skew_ms``."""
+        return self._clock.time_ms()
 
     def monotonic(self) -> float:
         return self._clock.monotonic()

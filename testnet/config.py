@@ -1,7 +1,7 @@
 """What a testnet is started with, and the texts of its command line turned into it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, Self
@@ -12,6 +12,9 @@ HOST: Final = "127.0.0.1"
 DEFAULT_SYMBOL: Final = "BTCUSDT"
 
 
+_ACCOUNT: Final = "NAME,KEY,SECRET[,ASSET=AMOUNT…][,permissions=SPOT+MARGIN]"
+_KEY_AND_SECRET: Final = 2
+_PERMISSIONS: Final = "permissions="
 _MARKETS: Final = "synthetic, empty, bars:FILE[@SYMBOL] or book:REST,STREAM[,loop]"
 
 
@@ -98,6 +101,29 @@ class AccountConfig:
     """Accounts of one group do not trade with each other; -1 is none."""
     max_asset: Mapping[str, Decimal] = field(default_factory=dict)
     """The most of an asset in one order (filter MAX_ASSET)."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """``NAME,KEY,SECRET[,ASSET=AMOUNT…][,permissions=SPOT+MARGIN]``; anything else is a
+        ValueError, which does not tell the secret.
+        """
+        name, *rest = (part.strip() for part in text.split(","))
+        permissions = [
+            permission
+            for part in rest
+            if part.startswith(_PERMISSIONS)
+            for permission in part.removeprefix(_PERMISSIONS).split("+")
+        ]
+        if len(rest) < _KEY_AND_SECRET or not all((name, *rest, *permissions)):
+            raise ValueError(f"account {name!r} is not {_ACCOUNT}")
+        api_key, secret, *more = rest
+        given = cls(api_key, secret, name=name)
+        amounts = [part for part in more if not part.startswith(_PERMISSIONS)]
+        if amounts:
+            given = replace(given, balances=parse_balances(amounts))
+        if permissions:
+            given = replace(given, permissions=frozenset(permissions))
+        return given
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@
 - ``POST /testnet/keys/{key}``: ``revoked``, ``can_read``, ``can_trade``, ``can_withdraw``,
   ``ip_restricted``, each true or false.
 - ``POST /testnet/symbols/{symbol}``: ``status``, ``filters`` (as exchangeInfo shows them).
-- ``POST``, ``DELETE /testnet/orders``, ``POST /testnet/transfers``: by hand (``by_hand.py``).
+- ``POST``, ``DELETE /testnet/orders``, ``POST /testnet/transfers``, ``POST /testnet/locks``: by
+  hand (``by_hand.py``).
 """
 
 from collections.abc import Callable
@@ -17,13 +18,16 @@ from urllib.parse import parse_qs, unquote
 import msgspec
 
 from otonom_trader.testnet.by_hand import ByHand
+from otonom_trader.testnet.delivery import Reply
 from otonom_trader.testnet.dispatch import Venue
 from otonom_trader.testnet.errors import VenueError
 from otonom_trader.testnet.faults import USER_PATH, Door
-from otonom_trader.testnet.rest import Reply
+from otonom_trader.testnet.routes import ROUTES
 from otonom_trader.testnet.stream_names import parse
+from otonom_trader.testnet.streams import is_stream_path
 from otonom_trader.testnet.truth import truth
 from otonom_trader.testnet.ws_api import OWN_METHODS
+from otonom_trader.testnet.ws_api import PATH as WS_API_PATH
 from otonom_trader.testnet.ws_methods import METHODS
 
 _FAULTS: Final = "/testnet/faults"
@@ -52,6 +56,7 @@ class Control:
             ("POST", "/testnet/orders"): lambda _, body: self._by_hand.order("POST", body),
             ("DELETE", "/testnet/orders"): lambda _, body: self._by_hand.order("DELETE", body),
             ("POST", "/testnet/transfers"): lambda _, body: self._by_hand.transfer(body),
+            ("POST", "/testnet/locks"): lambda _, body: self._by_hand.lock(body),
         }
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> Reply:
@@ -85,7 +90,7 @@ class Control:
         wanted = _decode(body)
         path = wanted.get("path")
         if isinstance(path, str) and path:
-            _check_path(path)
+            _check_path(path, wanted.get("method"))
         return {"id": self._venue.faults.add(wanted)}
 
     def _list_faults(self, _query: str, _body: bytes) -> Any:
@@ -93,6 +98,7 @@ class Control:
 
     def _end_faults(self, _query: str, _body: bytes) -> Any:
         self._venue.faults.end_all()
+        self._venue.limits.lift_bans()
         return {}
 
     def _end_fault(self, fault_id: str) -> Any:
@@ -138,13 +144,25 @@ class Control:
         return {"status": rules.status, "filters": list(rules.filters.values())}
 
 
-def _check_path(path: str) -> None:
-    """ValueError for a method or stream there is not, which no fault would ever strike."""
+def _check_path(path: str, method: object) -> None:
+    """ValueError for a path, method or stream there is not, which no fault would ever strike."""
     door = Door.of(path)
+    if door is Door.REST:
+        _check_rest(path, method)
     if door is Door.METHOD and path not in METHODS and path not in OWN_METHODS:
         raise ValueError(f"path {path!r} is neither a REST path, a method, a stream nor user")
     if door is Door.STREAM and path != USER_PATH and parse(path) is None:
         raise ValueError(f"path {path!r}: there is no such stream, for example btcusdt@depth")
+
+
+def _check_rest(path: str, method: object) -> None:
+    """A handshake is a GET."""
+    is_handshake = path == WS_API_PATH or is_stream_path(path)
+    methods = ["GET"] if is_handshake else [verb for verb, where in ROUTES if where == path]
+    if not methods:
+        raise ValueError(f"path {path!r} is not served, for example /api/v3/order is")
+    if isinstance(method, str) and method.upper() not in methods:
+        raise ValueError(f"{path} is not served by {method}, but by {', '.join(methods)}")
 
 
 def _decode(body: bytes) -> dict[str, Any]:

@@ -38,11 +38,11 @@ class DepthFeed:
     def take(self, every_ms: int) -> tuple[tuple[int, int], tuple[Rows, Rows]] | None:
         """First and last update since the last time, and the levels that changed in them.
 
-        None where nothing did. Ids follow each other without a gap.
+        None where none did. Ids follow each other without a gap.
         """
         self._collect()
         changes, book = self._speeds[every_ms], self.book
-        if book.update_id == changes.told_id:
+        if book.update_id == changes.told_id or not (changes.bids or changes.asks):
             return None
         ids = (changes.told_id + 1, book.update_id)
         levels = (changed_levels(book.bids, changes.bids), changed_levels(book.asks, changes.asks))

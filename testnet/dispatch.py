@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from otonom_trader.testnet import errors
 from otonom_trader.testnet.call import Call, Route, Security
 from otonom_trader.testnet.clock import VenueClock
+from otonom_trader.testnet.errands import Errands
 from otonom_trader.testnet.errors import VenueError
 from otonom_trader.testnet.exchange import Exchange
 from otonom_trader.testnet.limits import Limits
@@ -33,6 +34,7 @@ class Venue:
     faults: Faults
     requests: RequestLog
     clock: VenueClock
+    errands: Errands = field(default_factory=Errands)
 
 
 class Request(Protocol):
@@ -40,11 +42,6 @@ class Request(Protocol):
 
     @property
     def address(self) -> str: ...
-
-    @property
-    def name(self) -> str:
-        """The operation as the client called it, for the refusal of an unknown one."""
-        ...
 
     @property
     def is_raw(self) -> bool:
@@ -82,12 +79,14 @@ def dispatch(
 ) -> Outcome:
     """Answer one request; a refusal is an outcome, nothing is raised."""
     now_ms = venue.clock.time_ms()
+    # Later than it arrived where a fault held it up: then its time is looked at once more.
+    arrived_ms = now_ms if record is None else record.arrived_ms
     outcome = Outcome(HTTPStatus.OK, None)
     try:
         weight = 1
         try:
             if route is None:
-                raise errors.not_served(request.name)
+                raise errors.not_supported()
             parameters = request.parameters()
             weight = route.weight(parameters)
         finally:
@@ -97,7 +96,7 @@ def dispatch(
             outcome.key = request.find_key(venue.keys)
             if record is not None:
                 note_caller(record, outcome.key, parameters)
-            request.authenticate(outcome.key, parameters, now_ms)
+            request.authenticate(outcome.key, parameters, arrived_ms)
             check_permission(outcome.key, trading=route.is_trading or route.is_recorded)
         parameters.check(route.parameters)
         call = Call(
@@ -108,6 +107,7 @@ def dispatch(
             ticks=ticks,
             key=outcome.key,
             record=record,
+            is_late=now_ms > arrived_ms,
             headers=outcome.headers,
         )
         outcome.content = route.handler(call)
@@ -115,10 +115,10 @@ def dispatch(
             venue.limits.refund(request.address, weight, now_ms)
     except VenueError as error:
         outcome = refusal(error, outcome)
-        if record is not None:
-            record.code = error.code
     if record is not None:
-        record.status = outcome.status
+        code = None if outcome.error is None else outcome.error.code
+        record.true_status, record.true_code = outcome.status, code
+        record.tell(outcome.status, code)
     return outcome
 
 

@@ -17,14 +17,17 @@ from otonom_trader.testnet.events import (
     BalanceUpdate,
     Event,
     ExecutionType,
+    ExternalLock,
     RejectReason,
 )
 from otonom_trader.testnet.exchange_info import SymbolRules
+from otonom_trader.testnet.liquidity import qty_for_quote
 from otonom_trader.testnet.matching import Matching
 from otonom_trader.testnet.orders import (
     STOPS,
     Amendment,
     Contingency,
+    ExpiryReason,
     ListStatusType,
     NewOrder,
     NewOrderList,
@@ -78,9 +81,34 @@ class Engine:
             AccountPosition(account, now_ms, ((asset, balance.free, balance.locked),)),
         ]
 
+    def lock(self, account: Account, asset: str, amount: int, now_ms: int) -> list[Event]:
+        """Lock an asset for a system outside of the venue, or release it with a negative amount.
+
+        Raises VenueError (-2010) where less than that is free, or locked in that way.
+        """
+        balance, outside = account.balance(asset), account.locked_outside.get(asset, 0)
+        if balance.free < amount or outside + amount < 0:
+            raise rejected(REJECTIONS[RejectReason.INSUFFICIENT_BALANCES])
+        balance.free -= amount
+        balance.locked += amount
+        account.locked_outside[asset] = outside + amount
+        account.update_ms = max(account.update_ms, now_ms)
+        return [
+            ExternalLock(account, asset, amount, now_ms),
+            AccountPosition(account, now_ms, ((asset, balance.free, balance.locked),)),
+        ]
+
     def note_past(self, trade: Trade) -> None:
         """A trade from before the venue opened: it sets the last price and nothing else."""
         self.books[trade.symbol].note(trade)
+
+    def quantity_of_quote(self, account: Account, new: NewOrder, now_ms: int) -> int:
+        """What an order's quoteOrderQty comes to with the book as it is; raises as ``place``."""
+        run = self._command(new.symbol, now_ms)
+        last_id = self._ids.order
+        order = run.create(account, new)
+        self._ids.order = last_id
+        return qty_for_quote(run.book, order, run.rules)
 
     def place(self, account: Account, new: NewOrder, now_ms: int) -> tuple[Order, list[Event]]:
         """Take an order and match it.
@@ -133,7 +161,7 @@ class Engine:
             symbol=new.symbol,
             contingency=Contingency.OCO if new.working is None else Contingency.OTO,
             client_id=new.client_id,
-            time_ms=now_ms,
+            time_ms=run.now_ms,
             working=None if new.working is None else orders[0],
             others=others,
         )
@@ -156,6 +184,12 @@ class Engine:
         for each in together:
             if each.is_open:
                 run.cancel(each, cancel_client_id)
+        return run.finish()
+
+    def expire(self, order: Order, reason: ExpiryReason, now_ms: int) -> list[Event]:
+        """End an open order as only the venue can; what it is listed with follows."""
+        run = self._command(order.symbol, now_ms)
+        run.expire(order, reason)
         return run.finish()
 
     def amend(
@@ -185,14 +219,14 @@ class Engine:
             old = each.qty
             reduced = each.remaining
             each.qty = max(qty, each.executed + each.prevented)
-            each.update_ms = now_ms
+            each.update_ms = run.now_ms
             if each.is_resting:
                 run.book.side(each.side).shrink(each, reduced - each.remaining)
             old_id = old_client_id if each is order else each.client_id
             execution_id = run.reports.execution(
                 each, ExecutionType.REPLACED, replaced_client_id=old_id
             )
-            done = Amendment(execution_id, old_id, each.client_id, old, each.qty, now_ms)
+            done = Amendment(execution_id, old_id, each.client_id, old, each.qty, run.now_ms)
             each.amendments.append(done)
             amendment = amendment or done
         if before:
@@ -228,7 +262,7 @@ class Engine:
                 run.cancel(order, order.client_id)
                 continue
             order.qty -= qty
-            order.update_ms = now_ms
+            order.update_ms = run.now_ms
             run.book.side(order.side).shrink(order, qty)
             unlock(order, run.rules, order.remaining)
             run.reports.execution(order, ExecutionType.REPLACED, replaced_client_id=order.client_id)
@@ -240,10 +274,8 @@ class Engine:
             run.announce(order)
             run.work(order)
             orders.append(order)
-        before = run.book.update_id
         events = run.finish()
-        changed = before + 1 if events else before
-        run.book.update_id = max(changed, update_id)
+        run.book.update_id = max(run.book.update_id, update_id)
         return orders, events
 
     def report_rejected(
@@ -260,7 +292,10 @@ class Engine:
         return run.reports.events
 
     def _command(self, symbol: str, now_ms: int) -> Matching:
-        return Matching(self.rules[symbol], self.books[symbol], self._ids, self.fees, now_ms)
+        book = self.books[symbol]
+        # Where the clock was put back, a symbol's time stands still until it has caught up.
+        now_ms = max(now_ms, book.last_trade_ms)
+        return Matching(self.rules[symbol], book, self._ids, self.fees, now_ms)
 
 
 def _check_client_ids(account: Account, orders: tuple[NewOrder, ...]) -> None:

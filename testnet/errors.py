@@ -97,8 +97,5 @@ def too_many_hours(hours: int) -> VenueError:
     return VenueError(-1127, f"More than {hours} hours between startTime and endTime.")
 
 
-def not_served(operation: str) -> VenueError:
-    return VenueError(
-        -1020,
-        f"This operation is not supported. (The local testnet does not serve {operation}.)",
-    )
+def not_supported() -> VenueError:
+    return VenueError(-1020, "This operation is not supported.")

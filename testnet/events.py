@@ -61,8 +61,8 @@ class Prevention:
     """The other order (U), of the same symbol (Cs)."""
     trade_group_id: int
     """Of the order's account, -1 without one (u)."""
-    transferred: bool = False
-    """Whether the assets changed hands, in mode TRANSFER (then pl, pL and pY are shown)."""
+    overlap: int
+    """What would have traded, at the maker's price (pl, pL, pY)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Execution:
     fill: Fill | None = None
     """l, L, Y, n, N, t, m of a TRADE."""
     prevention: Prevention | None = None
-    """v, B, u, U, Cs of a TRADE_PREVENTION."""
+    """v, B, u, U, Cs, pl, pL, pY of a TRADE_PREVENTION."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,4 +148,14 @@ class BalanceUpdate:
     time_ms: int
 
 
-Event = Trade | Execution | ListStatus | AccountPosition | BalanceUpdate
+@dataclass(frozen=True, slots=True)
+class ExternalLock:
+    """externalLockUpdate: locked by another system, or released where ``delta`` is negative."""
+
+    account: "Account"
+    asset: str
+    delta: int
+    time_ms: int
+
+
+Event = Trade | Execution | ListStatus | AccountPosition | BalanceUpdate | ExternalLock

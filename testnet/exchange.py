@@ -13,6 +13,7 @@ from otonom_trader.testnet.events import Event, RejectReason
 from otonom_trader.testnet.exchange_info import Filter, Listing, changed
 from otonom_trader.testnet.orders import (
     Amendment,
+    ExpiryReason,
     NewOrder,
     NewOrderList,
     Order,
@@ -35,7 +36,7 @@ class Exchange:
         seed: int,
         history: HistoryCaps,
         listing: Listing = LISTING,
-        query_lag_ms: int = 0,
+        replica: Replica | None = None,
     ) -> None:
         self.engine: Final = Engine(listing.symbols)
         self.exchange_filters: Final[tuple[Filter, ...]] = listing.exchange_filters
@@ -50,7 +51,8 @@ class Exchange:
         self.listeners: Final[list[Callable[[Event], None]]] = []
         self.settled: Final[list[Callable[[], None]]] = []
         """Told after the last event of each command."""
-        self._replica: Final = Replica(query_lag_ms) if query_lag_ms else None
+        self.on_symbol_changed: Final[list[Callable[[str], None]]] = []
+        self._replica: Final = replica
         if self._replica is not None:
             self.listeners.append(self._replica.on_event)
         self._history: Final = history
@@ -86,11 +88,13 @@ class Exchange:
 
     def open_participant(self, name: str) -> Account:
         """An account of the market's own, without fees; it is endowed where it trades."""
+        if name in self.engine.accounts:
+            raise ValueError(f"an account is called {name!r}, as one of the venue's own is")
         return self.engine.open_account(Account(name, 0, 0, 0, 0, is_participant=True))
 
-    def as_queried(self, account: Account, now_ms: int) -> Account:
+    def as_queried(self, account: Account) -> Account:
         """The account as queries see it: itself, or a copy that lags behind."""
-        return account if self._replica is None else self._replica.read(account, now_ms)
+        return account if self._replica is None else self._replica.read(account)
 
     def new_client_id(self) -> str:
         """22 characters, as the venue makes where a client sends none."""
@@ -115,6 +119,10 @@ class Exchange:
     def cancel(self, order: Order, cancel_client_id: str, now_ms: int) -> None:
         """Cancels the order's whole list where it is part of one."""
         self._publish(self.engine.cancel(order, cancel_client_id, now_ms))
+
+    def expire(self, order: Order, reason: ExpiryReason, now_ms: int) -> None:
+        """End an open order as only the venue can."""
+        self._publish(self.engine.expire(order, reason, now_ms))
 
     def amend(self, order: Order, qty: int, client_id: str, now_ms: int) -> Amendment:
         """Raises VenueError where the engine refuses."""
@@ -148,12 +156,18 @@ class Exchange:
         """A deposit, or a withdrawal where it is negative; VenueError beyond what is free."""
         self._publish(self.engine.credit(account, asset, amount, now_ms))
 
+    def lock(self, account: Account, asset: str, amount: int, now_ms: int) -> None:
+        """For another system, or released where it is negative; VenueError beyond what is there."""
+        self._publish(self.engine.lock(account, asset, amount, now_ms))
+
     def change_symbol(self, symbol: str, *, status: str | None = None, filters: Any = None) -> None:
         """Give a symbol another status or other filters; ValueError says what is wrong."""
         rules = self.engine.rules.get(symbol)
         if rules is None:
             raise ValueError(f"symbol {symbol!r} is not listed here")
         self.engine.rules[symbol] = changed(rules, status=status, filters=filters)
+        for told in self.on_symbol_changed:
+            told(symbol)
 
     def record_past(self, trade: Trade) -> None:
         """A trade from before the venue opened."""

@@ -76,7 +76,6 @@ class SymbolRules:
     filters: Mapping[str, Filter]
     tick: int
     step: int
-    smallest_lot: int
     first_price: int
     """Where the synthetic market starts."""
     info: Mapping[str, Any]
@@ -84,6 +83,16 @@ class SymbolRules:
     price_range: PriceRange | None = None
     reference_buckets: tuple[int, int] | None = None
     """Count and width in milliseconds; None where the symbol has no reference price."""
+
+    @property
+    def base_decimals(self) -> int:
+        """How many a quantity may have."""
+        return int(self.info["baseAssetPrecision"])
+
+    @property
+    def quote_decimals(self) -> int:
+        """How many a price or an amount of the quote asset may have."""
+        return int(self.info["quotePrecision"])
 
     @property
     def order_types(self) -> list[str]:
@@ -111,6 +120,10 @@ class SymbolRules:
         count, width_ms = self.reference_buckets
         return ReferencePrice(bucket_count=count, bucket_width_ms=width_ms)
 
+    def smallest_of(self, lot_filter: str) -> int:
+        """The least quantity by LOT_SIZE or MARKET_LOT_SIZE."""
+        return _size(self.filters, lot_filter, "minQty")
+
     def average_minutes(self) -> int:
         """The longest time any of its filters averages the price over."""
         return max(
@@ -133,7 +146,7 @@ def parse_symbol(entry: Mapping[str, Any], *, first_price: int = 0) -> SymbolRul
     are not served here.
     """
     filters = parse_filters(entry["filters"])
-    for asset in ("baseAssetPrecision", "quoteAssetPrecision"):
+    for asset in ("baseAssetPrecision", "quotePrecision", "quoteAssetPrecision"):
         if entry[asset] > DECIMALS:
             raise ValueError(f"{asset} {entry[asset]} is above {DECIMALS}")
     if entry["status"] not in STATUSES:
@@ -152,7 +165,6 @@ def parse_symbol(entry: Mapping[str, Any], *, first_price: int = 0) -> SymbolRul
         filters=filters,
         tick=tick,
         step=_size(filters, "LOT_SIZE", "stepSize"),
-        smallest_lot=_size(filters, "LOT_SIZE", "minQty"),
         first_price=first_price or tick * _FIRST_TICKS,
         info=_entry(entry),
         status=entry["status"],
@@ -224,7 +236,6 @@ def changed(rules: SymbolRules, *, status: str | None = None, filters: Any = Non
         filters=merged,
         tick=_size(merged, "PRICE_FILTER", "tickSize"),
         step=_size(merged, "LOT_SIZE", "stepSize"),
-        smallest_lot=_size(merged, "LOT_SIZE", "minQty"),
         status=rules.status if status is None else status,
     )
 

@@ -95,6 +95,8 @@ class Fault:
     hitch: tuple[Moment, Hitch] | None = None
     refusal: Callable[[int, int], VenueError] | None = None
     """From the seconds until a retry and the time of day, in epoch milliseconds."""
+    bans: bool = False
+    """Whether the address is banned until the retry."""
     page: Page | None = None
     is_wrong: bool = False
     delivery: Delivery = Delivery.WHOLE
@@ -111,7 +113,7 @@ def _unexpected(_seconds: int, _now_ms: int) -> VenueError:
     )
 
 
-def _timed_out(_seconds: int, _now_ms: int) -> VenueError:
+def timed_out(_seconds: int, _now_ms: int) -> VenueError:
     return VenueError(
         -1007,
         "Timeout waiting for response from backend server. Send status unknown; execution status "
@@ -148,8 +150,13 @@ def _banned(seconds: int, now_ms: int) -> VenueError:
     )
 
 
+def plain_page(status: int, title: str) -> bytes:
+    """A page as gateways make them."""
+    return f"<html><body><h1>{status} {title}</h1></body></html>".encode()
+
+
 def _html(status: int, title: str) -> Page:
-    return Page(status, f"<html><body><h1>{status} {title}</h1></body></html>".encode())
+    return Page(status, plain_page(status, title))
 
 
 _REST: Final = frozenset({Door.REST})
@@ -172,10 +179,10 @@ FAULTS: Final[Mapping[str, Fault]] = {
         doors=_REST, page=Page(307, location="/redirected"), executes=False, fixed=False
     ),
     "error_1006": Fault(refusal=_unexpected, fixed=False),
-    "error_1007": Fault(refusal=_timed_out, fixed=False),
+    "error_1007": Fault(refusal=timed_out, fixed=False),
     "error_1008": Fault(refusal=_overloaded, fixed=False),
     "rate_429": Fault(refusal=_limited, executes=False, retry_after_s=10),
-    "ban_418": Fault(refusal=_banned, executes=False, retry_after_s=120),
+    "ban_418": Fault(refusal=_banned, bans=True, executes=False, retry_after_s=120),
     "wrong_reply": Fault(is_wrong=True),
     "drop": Fault(doors=_STREAM, trouble=Trouble.CLOSE),
     "silence": Fault(doors=_STREAM, trouble=Trouble.SILENCE),

@@ -41,6 +41,15 @@ def check_filters(context: Context) -> None:
     _check_assets(context)
 
 
+def check_quantity(context: Context) -> None:
+    """Hold a quoteOrderQty, by now a quantity, to what concerns quantities (-1013)."""
+    for name in ("LOT_SIZE", "MARKET_LOT_SIZE"):
+        entry = context.rules.filters.get(name)
+        if entry is not None and not CHECKS[name](context, entry):
+            raise filter_failure(name)
+    _check_assets(context)
+
+
 def check_counts(
     rules: SymbolRules,
     account: Account,

@@ -3,6 +3,7 @@
 Weight and raw requests are counted by address, unfilled orders by account.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -39,6 +40,11 @@ class Window:
         self._count = max(0, self.count(now_ms) + amount)
         return self._count
 
+    def give_back(self, amount: int, now_ms: int) -> None:
+        """Of the window of this moment; where another is open there is nothing to give back."""
+        if now_ms - now_ms % self.length_ms == self._opened_ms:
+            self._count = max(0, self._count - amount)
+
     def seconds_left(self, now_ms: int) -> int:
         return -(-(self.length_ms - now_ms % self.length_ms) // 1000)
 
@@ -68,6 +74,8 @@ class Limits:
 
     def __init__(self, limits: RateLimits) -> None:
         self.limits: Final = limits
+        self.on_ban: Final[list[Callable[[str], None]]] = []
+        """Told the address."""
         self._callers: Final[dict[str, Caller]] = {}
         self._orders: Final[dict[int, OrderCount]] = {}
 
@@ -83,7 +91,7 @@ class Limits:
         raw = caller.raw.add(1 if is_raw else 0, now_ms)
         if is_raw and raw > self.limits.raw_requests_per_5_minutes:
             raise self._refused(
-                caller,
+                address,
                 f"Too many requests; current limit is {self.limits.raw_requests_per_5_minutes} "
                 "requests per 5 MINUTE.",
                 caller.raw,
@@ -91,7 +99,7 @@ class Limits:
             )
         if used > self.limits.weight_per_minute:
             raise self._refused(
-                caller,
+                address,
                 "Too much request weight used; current limit is "
                 f"{self.limits.weight_per_minute} request weight per 1 MINUTE.",
                 caller.weight,
@@ -103,15 +111,29 @@ class Limits:
         """When the ban of an address ends or ended; 0 for one that never was banned."""
         return self._caller(address).banned_until_ms
 
-    def _refused(self, caller: Caller, text: str, window: Window, now_ms: int) -> VenueError:
+    def ban(self, address: str, now_ms: int, seconds: int) -> None:
+        """Ban an address by hand; the next one it earns is no longer for that."""
+        self._ban(address, now_ms + seconds * 1000)
+
+    def lift_bans(self) -> None:
+        for caller in self._callers.values():
+            caller.banned_until_ms = 0
+
+    def _ban(self, address: str, until_ms: int) -> None:
+        self._caller(address).banned_until_ms = until_ms
+        for told in self.on_ban:
+            told(address)
+
+    def _refused(self, address: str, text: str, window: Window, now_ms: int) -> VenueError:
         """429; an address that goes on after several of them is banned.
 
         How many is not documented: ``refusals_before_ban`` in one minute.
         """
+        caller = self._caller(address)
         if caller.refused.add(1, now_ms) > self.limits.refusals_before_ban:
             length_ms = min(_FIRST_BAN_MS * _BAN_GROWTH**caller.bans, _LONGEST_BAN_MS)
-            caller.banned_until_ms = now_ms + length_ms
             caller.bans += 1
+            self._ban(address, now_ms + length_ms)
             return self._banned(caller, now_ms)
         return VenueError(
             -1003,
@@ -132,7 +154,7 @@ class Limits:
 
     def refund(self, address: str, weight: int, now_ms: int) -> None:
         """A successful trading request costs no weight."""
-        self._caller(address).weight.add(-weight, now_ms)
+        self._caller(address).weight.give_back(weight, now_ms)
 
     def used_weight(self, address: str, now_ms: int) -> int:
         return self._caller(address).weight.count(now_ms)
@@ -190,8 +212,8 @@ class Limits:
 
     def _credit(self, uid: int, amount: int, now_ms: int) -> None:
         count = self._order_count(uid)
-        count.ten_seconds.add(-amount, now_ms)
-        count.day.add(-amount, now_ms)
+        count.ten_seconds.give_back(amount, now_ms)
+        count.day.give_back(amount, now_ms)
 
     def _caller(self, address: str) -> Caller:
         return self._callers.setdefault(address, Caller())

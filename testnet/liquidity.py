@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from otonom_trader.testnet.amounts import SCALE, quote_of
 from otonom_trader.testnet.book import Book, Level
 from otonom_trader.testnet.errors import filter_failure, rejected
+from otonom_trader.testnet.exchange_info import SymbolRules
 from otonom_trader.testnet.orders import Order, SelfTradePrevention
 from otonom_trader.testnet.prevention import effective_mode, prevents
 
@@ -35,12 +36,12 @@ def market_cost(book: Book, order: Order) -> int:
     return cost
 
 
-def qty_for_quote(book: Book, order: Order, step: int, smallest: int) -> int:
+def qty_for_quote(book: Book, order: Order, rules: SymbolRules) -> int:
     """The largest lot-size quantity whose quote amount stays within quoteOrderQty.
 
     Where the book ends first, the rest counts at its last price, and will expire. Raises
-    VenueError where the book is empty or holds less than the smallest lot, and where the amount
-    does not reach one.
+    VenueError where the book is empty or holds less than the smallest lot of either filter, and
+    where the amount does not reach one.
     """
     qty, left, price, there = 0, order.quote_qty, 0, 0
     for level, tradable, transferred in _reachable(book, order):
@@ -56,10 +57,11 @@ def qty_for_quote(book: Book, order: Order, step: int, smallest: int) -> int:
         qty += left * SCALE // price if price else 0
     if not price:
         raise rejected("Order book liquidity is less than symbol minimum quantity.")
-    if there < smallest:
-        raise rejected("Order book liquidity is less than LOT_SIZE filter minimum quantity.")
-    qty -= qty % step
-    if not qty or qty < smallest:
+    for name in ("LOT_SIZE", "MARKET_LOT_SIZE"):
+        if there < rules.smallest_of(name):
+            raise rejected(f"Order book liquidity is less than {name} filter minimum quantity.")
+    qty -= qty % rules.step
+    if qty < rules.smallest_of("LOT_SIZE"):
         raise filter_failure("LOT_SIZE")
     return qty
 

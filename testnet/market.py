@@ -8,10 +8,12 @@ speed: at speed 1 the ``1m`` candles are the bars, at speed 60 the ``1s`` candle
 speeds a candle holds the bars that fell into it.
 
 Participants are ordinary accounts without fees, endowed at the start. Between trades one of them
-quotes a book around the last price; a trade of the path sweeps the clients' orders that are
-better than its price and then prints at exactly that price, first against a client's order that
-was there. While no client trades, each bar's open, high, low, close and volume are the file's.
-After the last bar of a file the book stays, renewed around the last price.
+quotes a book around the last price. A trade of the path first takes the clients' orders that are
+better than its price, as far as its quantity goes, and prints at exactly that price what is left
+of it, first against a client's order that was there: each step of the path trades its quantity
+and no more, and a large order of a client holds the price until it is filled. While no client
+trades, each bar's open, high, low, close and volume are the file's. After the last bar of a file
+the book stays, renewed around the last price.
 """
 
 from collections.abc import Iterator
@@ -25,7 +27,7 @@ from typing import Final
 from otonom_trader.testnet.accounts import Account
 from otonom_trader.testnet.amounts import SCALE, quote_of
 from otonom_trader.testnet.bars import Bar, Print, play
-from otonom_trader.testnet.clock import Clock
+from otonom_trader.testnet.clock import Clock, VenueClock
 from otonom_trader.testnet.exchange import Exchange
 from otonom_trader.testnet.exchange_info import SymbolRules
 from otonom_trader.testnet.orders import (
@@ -52,11 +54,19 @@ IDLE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A trade of the path and the moment it prints, in epoch milliseconds."""
+    """A trade of the path and the moment it was planned for, in epoch milliseconds."""
 
     print: Print
-    time_ms: int
+    planned_ms: int
     bar: Bar
+    clock: VenueClock
+
+    @property
+    def time_ms(self) -> int:
+        """When it prints, as the venue's clock tells it now: the plan is not changed by setting
+        that clock.
+        """
+        return self.planned_ms + self.clock.skew_ms
 
 
 class Timeline:
@@ -70,13 +80,14 @@ class Timeline:
         *,
         speed: Decimal,
         warmup_bars: int,
-        opened_ms: int,
+        clock: VenueClock,
     ) -> None:
         self._bars = bars
         self._rules = rules
         self._random = random
         self._period_ms = Fraction(60_000) / Fraction(speed)
-        self._start_ms = opened_ms // self._period_ms * self._period_ms
+        self._clock = clock
+        self._start_ms = clock.planned_ms() // self._period_ms * self._period_ms
         self._warmup_bars = warmup_bars
 
     def __iter__(self) -> Iterator[Due]:
@@ -92,7 +103,7 @@ class Timeline:
             )
             for step in path:
                 at = self._start_ms + self._period_ms * (k + Fraction(step.part, step.parts))
-                yield Due(step, int(at), bar)
+                yield Due(step, int(at), bar, self._clock)
 
 
 class Market:
@@ -152,8 +163,7 @@ class Market:
         While the symbol is not trading, what is due goes by and nothing is quoted.
         """
         now = self._clock.time_ms()
-        for order in list(self._maker.working_on(self._rules.symbol).values()):
-            self._exchange.cancel(order, order.client_id, now)
+        self._withdraw(now)
         is_trading = self._exchange.engine.rules[self._rules.symbol].status == "TRADING"
         for due in self._take_due(now):
             self._last = due
@@ -175,42 +185,60 @@ class Market:
             self._next = next(self._due, None)
 
     def _print(self, due: Due) -> None:
-        """Move the market to a price: sweep what is better, then trade there."""
+        """Trade a step's quantity: with the orders that are better than its price, then there."""
         step = due.print
         # A late wake must not move a trade into the next bar; nor may time run backwards.
         last = self._tape.last_trade
         at = max(due.time_ms, last.time_ms if last else 0)
-        left = step.qty
-        for side in (Side.BUY, Side.SELL):
-            left -= self._sweep(side, step.price, at)
-        # Where clients' orders took all of it, the least that makes a price.
-        left = max(left, self._rules.step)
+        left = self._sweep(step.price, step.qty, at)
+        if not left:
+            return
+        if self._book.stops.are_waiting:
+            # What the trade triggers meets a book.
+            self._quote(at)
         taker_side = Side.BUY if step.buyer_is_taker else Side.SELL
         maker_side = Side.SELL if step.buyer_is_taker else Side.BUY
         maker = self._order(self._maker, maker_side, step.price, left, TimeInForce.GTC, at)
         if maker:
             self._order(self._taker, taker_side, step.price, maker, TimeInForce.IOC, at)
-        for order in list(self._maker.working_on(self._rules.symbol).values()):
-            self._exchange.cancel(order, order.client_id, at)
+        self._withdraw(at)
 
-    def _sweep(self, side: Side, price: int, now_ms: int) -> int:
-        """Fill the orders of this side that are better than the price; how much that took."""
-        better = 0
-        for level in self._book.side(side):
-            if not (level.price > price if side is Side.BUY else level.price < price):
-                break
-            better += level.total
-        if better:
-            taker_side = Side.SELL if side is Side.BUY else Side.BUY
-            self._order(self._taker, taker_side, price, better, TimeInForce.IOC, now_ms)
-        return better
+    def _sweep(self, price: int, qty: int, now_ms: int) -> int:
+        """Trade that much with the orders that are better than the price; what is left for the
+        price itself, which is nothing while one of them still stands.
+        """
+        for side, taker_side in ((Side.BUY, Side.SELL), (Side.SELL, Side.BUY)):
+            better = 0
+            for level in self._book.side(side):
+                if not (level.price > price if side is Side.BUY else level.price < price):
+                    break
+                better += level.total
+            if not better:
+                continue
+            taken = min(better, qty)
+            missed = self._order(self._taker, taker_side, price, taken, TimeInForce.IOC, now_ms)
+            if missed or better >= qty:
+                return 0
+            qty -= better
+        return qty
+
+    def _withdraw(self, now_ms: int) -> None:
+        for order in list(self._maker.working_on(self._rules.symbol).values()):
+            self._exchange.cancel(order, order.client_id, now_ms)
 
     def _quote(self, now_ms: int) -> None:
-        """A book around the last price: dense near it, thinner over about one percent."""
+        """A book around the last price: dense near it, thinner over about one percent. Never
+        through an order of a client, whose price is the market's until it is filled.
+        """
         if self._last is None:
             return
         tick, step = self._rules.tick, self._rules.step
         price = self._last.print.price
+        bid, ask = self._book.bids.best(), self._book.asks.best()
+        if bid is not None:
+            price = max(price, bid.price)
+        if ask is not None:
+            price = min(price, ask.price)
         spread_step = max(tick, price // 20_000 // tick * tick)
         typical = max(step, self._last.bar.volume // 60)
         for level in range(_LEVELS):

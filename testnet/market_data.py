@@ -11,6 +11,7 @@ from otonom_trader.testnet.parameters import Parameters
 from otonom_trader.testnet.symbol_selection import selected
 from otonom_trader.testnet.tape import AVERAGE_MINUTES
 from otonom_trader.testnet.time_zones import offset_ms
+from otonom_trader.testnet.times import is_within, read_span
 
 
 def ping(_: Call) -> Any:
@@ -61,18 +62,16 @@ def historical_block_trades(call: Call) -> Any:
 def aggregate_trades(call: Call) -> Any:
     rules, parameters = call.symbol(), call.parameters
     first_id = parameters.integer("fromId")
-    start, end = parameters.integer("startTime"), parameters.integer("endTime")
-    if first_id is not None and (start is not None or end is not None):
+    span = read_span(parameters, call.now_ms)
+    if first_id is not None and span != (None, None):
         raise errors.bad_combination()
     limit = parameters.limit(default=500, largest=1000)
     found = [
         each
         for each in call.exchange.tapes[rules.symbol].aggregates()
-        if (first_id is None or each.aggregate_id >= first_id)
-        and (start is None or each.time_ms >= start)
-        and (end is None or each.time_ms <= end)
+        if (first_id is None or each.aggregate_id >= first_id) and is_within(each.time_ms, span)
     ]
-    oldest_first = first_id is not None or start is not None
+    oldest_first = first_id is not None or span[0] is not None
     page = found[:limit] if oldest_first else found[-limit:]
     return [market_replies.aggregate_trade(each, call.ticks) for each in page]
 
@@ -82,10 +81,11 @@ def klines(call: Call) -> Any:
     interval = parameters.required("interval")
     if interval not in INTERVALS:
         raise VenueError(-1120, "Invalid interval.")
+    start_ms, end_ms = read_span(parameters, call.now_ms)
     candles = call.exchange.tapes[rules.symbol].candles(
         interval,
-        parameters.integer("startTime"),
-        parameters.integer("endTime"),
+        start_ms,
+        end_ms,
         parameters.limit(default=500, largest=1000),
         call.now_ms,
         offset_ms=offset_ms(parameters),

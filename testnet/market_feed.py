@@ -1,12 +1,12 @@
 """What market streams are told, and when (page "WebSocket Streams", "Update Speed").
 
 Trades and aggregate trades as they happen; the best bid and ask when what is happening has come to
-rest; everything else at multiples of 100 ms of the venue's clock. While nobody listens, nothing is
-worked out.
+rest; everything else at multiples of 100 ms of the venue's clock, a candle's first trade for a
+while at once. While nobody listens, nothing is worked out.
 
-Undocumented and chosen here: diff and partial depth send nothing while the book stands still,
-except that a new listener of a partial book is told at once; candles, tickers and averages of one
-symbol are sent at their speed even when nothing traded.
+Undocumented and chosen here: diff and partial depth send nothing while what they show stands
+still, except that a new listener of a partial book is told at once; tickers of one symbol are sent
+at their speed even when nothing traded.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from otonom_trader.testnet import market_replies, stream_payloads
 from otonom_trader.testnet.audiences import Audience, Audiences
+from otonom_trader.testnet.candle_feed import CandleFeed
 from otonom_trader.testnet.clock import Clock
 from otonom_trader.testnet.depth_feed import DepthFeed
 from otonom_trader.testnet.events import Event
@@ -22,8 +23,10 @@ from otonom_trader.testnet.exchange import Exchange
 from otonom_trader.testnet.figure_feed import FigureFeed
 from otonom_trader.testnet.orders import Trade
 from otonom_trader.testnet.stream_names import FAST_MS, REAL_TIME, SLOW_MS, Topic
+from otonom_trader.testnet.stream_payloads import Rows
 from otonom_trader.testnet.tape import AggregateTrade
 
+_TOLD_OTHERWISE: Final = REAL_TIME | {Topic.KLINE}
 # The two ways to ask for the slow one.
 _DEPTH_SUFFIXES: Final = {FAST_MS: ("@100ms",), SLOW_MS: ("", "@1000ms")}
 
@@ -38,9 +41,10 @@ class MarketFeed:
         self._depths: Final[dict[str, DepthFeed]] = {}
         self._prints: Final[list[Trade]] = []
         self._best: Final[dict[str, dict[str, Any]]] = {}
-        # The book's update that a partial book was told last, by stream.
-        self._told_updates: Final[dict[str, int]] = {}
+        # Bids and asks that a partial book was told last, by stream.
+        self._told_levels: Final[dict[str, tuple[Rows, Rows]]] = {}
         self._figures: Final = FigureFeed(exchange, audiences)
+        self._candles: Final = CandleFeed(exchange, audiences)
         self._is_timed: Final = asyncio.Event()
         self._is_best_due = False
         self._last_ms = clock.time_ms()
@@ -61,7 +65,7 @@ class MarketFeed:
         if self._audiences.is_empty:
             self._prints.clear()
             return
-        self._publish_aggregates()
+        self._publish_prints()
         if self._best and not self._is_best_due:
             # A market maker that renews its quotes in one go is never seen without any.
             self._is_best_due = True
@@ -88,8 +92,9 @@ class MarketFeed:
             if name.topic is Topic.DEPTH:
                 if name.levels and (is_due(name.every_ms) or audience.is_new):
                     self._publish_levels(audience)
-            elif name.topic not in REAL_TIME:
-                self._figures.publish(audience, now_ms, is_due=is_due(name.every_ms))
+            elif name.topic not in _TOLD_OTHERWISE and is_due(name.every_ms):
+                self._figures.publish(audience, now_ms)
+        self._candles.publish_all(now_ms)
         for symbol, depth in self._depths.items():
             for every_ms in _DEPTH_SUFFIXES:
                 if is_due(every_ms):
@@ -119,16 +124,17 @@ class MarketFeed:
                 self._best.setdefault(name.symbol, self._best_of(name.symbol))
         present = {name.text for name in names}
         quoted = {name.symbol for name in names if name.topic is Topic.BOOK_TICKER}
-        self._figures.forget(present)
+        self._figures.begin(names, self._clock.time_ms())
+        self._candles.begin(names, self._clock.time_ms())
         for told, kept in (
-            (self._told_updates, present),
+            (self._told_levels, present),
             (self._best, quoted),
         ):
             for gone in told.keys() - kept:
                 del told[gone]
 
-    def _publish_aggregates(self) -> None:
-        """Those of the command's trades: only now are they complete."""
+    def _publish_prints(self) -> None:
+        """Aggregates and candles of the command's trades: only now are they complete."""
         firsts: dict[str, Trade] = {}
         for trade in self._prints:
             firsts.setdefault(trade.symbol, trade)
@@ -138,6 +144,7 @@ class MarketFeed:
             if audience is not None:
                 for each in self._exchange.tapes[symbol].newest_aggregates(first.trade_id):
                     self._publish_aggregate(audience, each)
+            self._candles.publish(symbol, self._clock.time_ms())
 
     def _publish_aggregate(self, audience: Audience, trade: AggregateTrade) -> None:
         now_ms, symbol = self._clock.time_ms(), audience.name.symbol
@@ -183,13 +190,11 @@ class MarketFeed:
         book = self._exchange.engine.books.get(name.symbol)
         if book is None:
             return
-        if self._told_updates.get(name.text) != book.update_id or audience.is_new:
-            self._told_updates[name.text] = book.update_id
-            event = {
-                "lastUpdateId": book.update_id,
-                "bids": market_replies.levels(book.bids, name.levels),
-                "asks": market_replies.levels(book.asks, name.levels),
-            }
+        bids = market_replies.levels(book.bids, name.levels)
+        asks = market_replies.levels(book.asks, name.levels)
+        if self._told_levels.get(name.text) != (bids, asks) or audience.is_new:
+            self._told_levels[name.text] = (bids, asks)
+            event = {"lastUpdateId": book.update_id, "bids": bids, "asks": asks}
             self._audiences.publish(audience, _always(event))
 
 

@@ -94,12 +94,13 @@ def _statistics(symbol: str, window: DayStatistics, ticks: int) -> tuple[Json, J
 
 def _change(window: DayStatistics) -> Json:
     change = window.last - window.open
-    thousandths = change * 100_000 // window.open if window.open else 0
-    sign = "-" if thousandths < 0 else ""
+    # Rounded to the nearest, halves away from zero, and never to a negative zero.
+    thousandths = (abs(change) * 200_000 + window.open) // (2 * window.open) if window.open else 0
+    sign = "-" if change < 0 < thousandths else ""
     average = window.quote * SCALE // window.volume if window.volume else window.last
     return {
         "priceChange": format_amount(change),
-        "priceChangePercent": f"{sign}{abs(thousandths) // 1000}.{abs(thousandths) % 1000:03d}",
+        "priceChangePercent": f"{sign}{thousandths // 1000}.{thousandths % 1000:03d}",
         "weightedAvgPrice": format_amount(average),
     }
 

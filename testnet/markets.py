@@ -1,13 +1,16 @@
 """Which market each symbol of a venue gets, and what plays it."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import Final, Protocol
 
 from otonom_trader.testnet.bars import Bar, check_bars, read_bars, synthetic_bars
 from otonom_trader.testnet.book_replay import BookReplay, Pace
 from otonom_trader.testnet.built_in import LISTING, RECORDED_LISTING
+from otonom_trader.testnet.clock import VenueClock
 from otonom_trader.testnet.config import TestnetConfig
 from otonom_trader.testnet.exchange import Exchange
 from otonom_trader.testnet.exchange_info import Listing, SymbolRules, read_listing
@@ -31,6 +34,37 @@ class Player(Protocol):
         ...
 
 
+class FirstDay:
+    """Keeps the market of a symbol back until the symbol trades for the first time."""
+
+    def __init__(self, exchange: Exchange, symbol: str, make: Callable[[], Player]) -> None:
+        self._exchange: Final = exchange
+        self._symbol: Final = symbol
+        self._make: Final = make
+        self._market: Player | None = None
+        self._has_come: Final = asyncio.Event()
+        exchange.on_symbol_changed.append(self._on_changed)
+
+    def open(self) -> None:
+        self._on_changed(self._symbol)
+
+    def advance(self) -> None:
+        if self._market is not None:
+            self._market.advance()
+
+    async def run(self) -> None:
+        await self._has_come.wait()
+        if self._market is not None:
+            await self._market.run()
+
+    def _on_changed(self, symbol: str) -> None:
+        is_trading = self._exchange.engine.rules[self._symbol].status == "TRADING"
+        if symbol == self._symbol and is_trading and self._market is None:
+            self._market = self._make()
+            self._market.open()
+            self._has_come.set()
+
+
 def choose_listing(config: TestnetConfig) -> Listing:
     """The symbols of the venue; ValueError where the exchangeInfo file cannot be used."""
     if config.exchange_info is not None:
@@ -38,45 +72,46 @@ def choose_listing(config: TestnetConfig) -> Listing:
     return RECORDED_LISTING if config.market.kind == "book" else LISTING
 
 
-def open_markets(config: TestnetConfig, exchange: Exchange) -> list[Player]:
-    """Open a market in each symbol that trades; ValueError where one cannot be played."""
+def open_markets(config: TestnetConfig, exchange: Exchange, clock: VenueClock) -> list[Player]:
+    """A market in each symbol, open where it trades; ValueError where one cannot be played."""
     if config.market.kind == "empty":
         return []
-    replays = _replays(config, exchange) if config.market.kind == "book" else {}
+    replays = _replays(config, exchange, clock) if config.market.kind == "book" else {}
     bars_of = _bars_symbol(config, exchange)
     players: list[Player] = []
     participants = (
         exchange.open_participant("market-maker"),
         exchange.open_participant("market-taker"),
     )
-    for number, rules in enumerate(exchange.engine.rules.values()):
-        player: Player | None = replays.get(rules.symbol)
-        if player is None:
-            if rules.status != "TRADING":
-                continue
-            # Each symbol draws from its own source, so that one cannot disturb the other.
-            random = Random(config.seed * 1000 + number)  # noqa: S311  a market, not secrets
-            timeline = Timeline(
-                _bars(rules, random, config.market.path if rules.symbol == bars_of else None),
-                rules,
-                random,
-                speed=config.speed,
-                warmup_bars=config.warmup_bars,
-                opened_ms=config.clock.time_ms(),
-            )
-            quotes = Random(config.seed * 1000 + 500 + number)  # noqa: S311
-            player = Market(exchange, rules, timeline, participants, quotes, config.clock)
+
+    def make(symbol: str, number: int) -> Player:
+        rules = exchange.engine.rules[symbol]
+        # Each symbol draws from its own source, so that one cannot disturb the other.
+        random = Random(config.seed * 1000 + number)  # noqa: S311  a market, not secrets
+        timeline = Timeline(
+            _bars(rules, random, config.market.path if symbol == bars_of else None),
+            rules,
+            random,
+            speed=config.speed,
+            warmup_bars=config.warmup_bars,
+            clock=clock,
+        )
+        quotes = Random(config.seed * 1000 + 500 + number)  # noqa: S311
+        return Market(exchange, rules, timeline, participants, quotes, clock)
+
+    for number, symbol in enumerate(exchange.engine.rules):
+        player = replays.get(symbol) or FirstDay(exchange, symbol, partial(make, symbol, number))
         player.open()
         players.append(player)
     return players
 
 
-def _replays(config: TestnetConfig, exchange: Exchange) -> dict[str, BookReplay]:
+def _replays(config: TestnetConfig, exchange: Exchange, clock: VenueClock) -> dict[str, BookReplay]:
     spec = config.market
     if spec.path is None or spec.stream_path is None:
         raise ValueError("a book market needs the files of a recording: book:REST,STREAM")
     recordings = read_recordings(spec.path, spec.stream_path)
-    pace = Pace.of(recordings, config.clock.time_ms(), speed=config.speed, is_looped=spec.is_looped)
+    pace = Pace.of(recordings, clock.planned_ms(), speed=config.speed, is_looped=spec.is_looped)
     participant = exchange.open_participant("market-replay")
     return {
         recording.symbol: BookReplay(
@@ -85,7 +120,7 @@ def _replays(config: TestnetConfig, exchange: Exchange) -> dict[str, BookReplay]
             recording,
             participant,
             pace,
-            config.clock,
+            clock,
         )
         for recording in recordings
     }

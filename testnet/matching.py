@@ -78,7 +78,7 @@ class Matching:
         """Settle what a MARKET order takes and lock it; VenueError where it cannot be."""
         rules = self.rules
         if order.quote_qty:
-            order.qty = qty_for_quote(self.book, order, rules.step, rules.smallest_lot)
+            order.qty = qty_for_quote(self.book, order, rules)
         if order.side is Side.SELL:
             cost, asset = order.qty, rules.base
         else:
@@ -124,7 +124,7 @@ class Matching:
                 contingency.place_others(self, due)
             elif due.is_open:
                 self._trigger(due)
-        self.book.update_id += 1
+        self.book.close_update()
         self.reports.balances((self.rules.base, self.rules.quote))
         return self.reports.events
 
@@ -260,7 +260,7 @@ class Matching:
                 last_qty=qty,
                 counter_order_id=counter.order_id,
                 trade_group_id=order.account.trade_group_id,
-                transferred=mode is SelfTradePrevention.TRANSFER,
+                overlap=overlap,
             )
             self.reports.execution(order, ExecutionType.TRADE_PREVENTION, prevention=prevention)
             if not order.is_open:

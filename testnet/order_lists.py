@@ -1,7 +1,7 @@
 """Placing, cancelling and querying order lists ("Order lists" of the REST page).
 
-Lists where one order pays for the other, orders routed by SOR and the deprecated form of OCO are
-refused by name.
+Lists where one order pays for the other are refused by name; the deprecated form of OCO is not
+documented on the venue's own testnet, and not served.
 """
 
 from typing import Any, Final
@@ -9,6 +9,7 @@ from typing import Any, Final
 from otonom_trader.testnet import errors, list_replies
 from otonom_trader.testnet.call import Call, Handler, signed
 from otonom_trader.testnet.errors import VenueError
+from otonom_trader.testnet.events import ExecutionType
 from otonom_trader.testnet.exchange_info import SymbolRules
 from otonom_trader.testnet.order_parameters import Names, read_order, response_type
 from otonom_trader.testnet.orders import (
@@ -20,6 +21,7 @@ from otonom_trader.testnet.orders import (
     OrderType,
     Side,
 )
+from otonom_trader.testnet.times import is_within, read_day_span
 from otonom_trader.testnet.trading import (
     cancel_list,
     check_admission,
@@ -37,8 +39,6 @@ _PENDING_ABOVE: Final = Names("pendingAbove", "pendingSide", "pendingQuantity")
 _PENDING_BELOW: Final = Names("pendingBelow", "pendingSide", "pendingQuantity")
 _COMMON: Final = "symbol listClientOrderId newOrderRespType selfTradePreventionMode"
 _PAIR_TYPES: Final = STOP_LOSSES | TAKE_PROFITS | {OrderType.LIMIT_MAKER}
-_DAY_HOURS: Final = 24
-_HOUR_MS: Final = 3_600_000
 
 
 def place_oco(call: Call) -> Any:
@@ -65,6 +65,7 @@ def place_otoco(call: Call) -> Any:
 
 def cancel_order_list(call: Call) -> Any:
     rules, parameters = call.symbol(), call.parameters
+    call.forward()
     found = _select(call, "listClientOrderId", call.account.lists)
     if found is None or found.symbol != rules.symbol or not found.is_open:
         raise errors.unknown_order()
@@ -83,23 +84,16 @@ def query_order_list(call: Call) -> Any:
 def all_order_lists(call: Call) -> Any:
     parameters = call.parameters
     first_id = parameters.integer("fromId")
-    start, end = parameters.integer("startTime"), parameters.integer("endTime")
-    if first_id is not None and (start is not None or end is not None):
+    span = read_day_span(parameters, call.now_ms)
+    if first_id is not None and span != (None, None):
         raise errors.bad_combination()
-    if start is not None and end is not None:
-        if end < start:
-            raise errors.bad_combination()
-        if end - start > _DAY_HOURS * _HOUR_MS:
-            raise errors.too_many_hours(_DAY_HOURS)
     limit = parameters.limit(default=500, largest=1000)
     found = [
         each
         for each in call.queried.lists.values()
-        if (first_id is None or each.list_id >= first_id)
-        and (start is None or each.time_ms >= start)
-        and (end is None or each.time_ms <= end)
+        if (first_id is None or each.list_id >= first_id) and is_within(each.time_ms, span)
     ]
-    oldest_first = first_id is not None or start is not None
+    oldest_first = first_id is not None or span[0] is not None
     page = found[:limit] if oldest_first else found[-limit:]
     return [list_replies.order_list(each, call.ticks) for each in page]
 
@@ -119,13 +113,15 @@ def _place(
     check_static_filters(call, rules, new.orders)
     count = len(new.orders)
     count_orders(call, count)
+    call.forward()
     try:
         check_admission(call, rules, new.orders, lists=1)
         placed = call.exchange.place_list(call.account, new, call.now_ms)
     except VenueError:
         uncount_orders(call, count)
         raise
-    note(call, placed.orders[0])
+    for order in placed.orders:
+        note(call, order, ExecutionType.NEW)
     return list_replies.placed_list(placed, wanted, call.ticks)
 
 

@@ -1,6 +1,6 @@
 """From the parameters of a request to the order it asks for.
 
-Checked in this order: side and type, what the symbol allows, what the type needs and forbids,
+Checked in this order: side and type, pegs, what the type needs and forbids, what the symbol allows,
 amounts, self-trade prevention mode. A leg of an order list is read alike, by the names its prefix
 gives: ``abovePrice`` is the price of the leg ``above``.
 """
@@ -110,9 +110,12 @@ def read_order(call: Call, rules: SymbolRules, names: Names = PLAIN) -> NewOrder
     tif_text = parameters.text(names.of("timeInForce"))
     if tif_text is not None and tif_text not in _TIMES_IN_FORCE:
         raise VenueError(-1115, "Invalid timeInForce.")
+    if any(names.of(name) in parameters for name in _PEGS):
+        # A peg makes the price optional, so that nothing can be missed before it is refused.
+        raise errors.rejected("Pegged orders are not supported for this symbol.")
     _check_presence(parameters, kind, names)
     _check_support(parameters, rules, kind, names)
-    amounts = _amounts(parameters, names)
+    amounts = _amounts(parameters, rules, names)
     trailing_delta = parameters.integer(names.of("trailingDelta"))
     if trailing_delta == 0:
         raise errors.invalid_data(names.of("trailingDelta"))
@@ -174,8 +177,6 @@ def _check_support(
 ) -> None:
     if kind.value not in rules.order_types:
         raise errors.rejected(_NOT_SUPPORTED[kind.value])
-    if any(names.of(name) in parameters for name in _PEGS):
-        raise errors.rejected("Pegged orders are not supported for this symbol.")
     for field, flag, text in (
         ("icebergQty", "icebergAllowed", "Iceberg orders are not supported for this symbol."),
         (
@@ -192,20 +193,21 @@ def _check_support(
 
 
 _AMOUNTS: Final = (
-    ("quantity", "Invalid quantity."),
-    ("price", "Invalid price."),
-    ("quoteOrderQty", "Invalid quote order quantity."),
-    ("stopPrice", "Invalid stop price."),
-    ("icebergQty", "Invalid iceberg quantity."),
+    ("quantity", "base", "Invalid quantity."),
+    ("price", "quote", "Invalid price."),
+    ("quoteOrderQty", "quote", "Invalid quote order quantity."),
+    ("stopPrice", "quote", "Invalid stop price."),
+    ("icebergQty", "base", "Invalid iceberg quantity."),
 )
 
 
-def _amounts(parameters: Parameters, names: Names) -> dict[str, int]:
+def _amounts(parameters: Parameters, rules: SymbolRules, names: Names) -> dict[str, int]:
     """By field; 0 for what was not sent, which sent is refused."""
+    decimals = {"base": rules.base_decimals, "quote": rules.quote_decimals}
     amounts: dict[str, int] = {}
-    for field, _ in _AMOUNTS:
-        amounts[field] = parameters.amount(names.of(field)) or 0
-    for field, text in _AMOUNTS:
+    for field, asset, _ in _AMOUNTS:
+        amounts[field] = parameters.amount(names.of(field), decimals[asset]) or 0
+    for field, _, text in _AMOUNTS:
         if not amounts[field] and names.of(field) in parameters:
             raise VenueError(-1013, text)
     return amounts

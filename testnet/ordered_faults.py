@@ -17,6 +17,7 @@ from otonom_trader.testnet.faults import (
     USER_PATH,
     Door,
     Fault,
+    Hitch,
     Trouble,
 )
 
@@ -42,6 +43,16 @@ class OrderedFault:
     @property
     def fault(self) -> Fault:
         return FAULTS[self.name]
+
+    @property
+    def is_delay(self) -> bool:
+        """Whether what it strikes goes its way, only later: whoever waits for it."""
+        return self.fault.hitch is not None and self.fault.hitch[1] is Hitch.DELAY
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it strikes nothing any more."""
+        return self.count is not None and self.struck >= self.count
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -86,18 +97,23 @@ class Faults:
         """Whether surely none is in force; quick to ask."""
         return not self._orders
 
-    def take(self, method: str, path: str, *, at_once: bool = False) -> OrderedFault | None:
+    def take(
+        self, method: str, path: str, *, at_once: bool = False, is_leaving: bool = False
+    ) -> OrderedFault | None:
         """The fault that strikes this request or event, if one does; it is counted as struck.
 
-        ``at_once`` asks without an event: only what strikes connections and waits for none.
+        ``at_once`` asks without an event: only what strikes connections and waits for none. A
+        connection that is leaving is not told so again.
         """
         if not self._orders:
             return None
         self._forget_ended()
         for order in self._orders.values():
-            if order.path != path or order.method not in (None, method):
+            if order.path != path or order.method not in (None, method) or order.is_used_up:
                 continue
             if at_once and (order.on_event or order.fault.trouble not in CONNECTION_TROUBLES):
+                continue
+            if is_leaving and order.fault.trouble is Trouble.SHUTDOWN:
                 continue
             if order.probability is not None and self._random.random() >= order.probability:
                 continue
@@ -175,11 +191,12 @@ class Faults:
         )
 
     def _forget_ended(self) -> None:
+        """Silence that is used up lasts where it struck, so it stays until it is ended."""
         now = self._clock.monotonic()
         self._orders = {
             fault_id: order
             for fault_id, order in self._orders.items()
-            if (order.count is None or order.struck < order.count)
+            if (not order.is_used_up or order.fault.trouble is Trouble.SILENCE)
             and (order.until is None or now < order.until)
         }
 

@@ -4,12 +4,12 @@ An outlet is one subscription of one connection: to a market stream, whose name 
 the events of an account, path ``user``. A strike is one event to one connection, or one
 connection:
 
-- ``drop`` closes the connection without a word, ``server_shutdown`` announces it and closes it
-  ``ms`` later, ``terminate`` ends a user data subscription, ``silence`` leaves the connection open
-  and sends nothing on it any more, pings and replies included, until the fault's time is over or
-  it is ended. These strike every listener when they are ordered, whoever subscribes while they
-  are in force, and whoever is about to get an event, which is lost; with ``on_event`` only the
-  last.
+- ``drop`` closes the connection without a word, ``server_shutdown`` announces it once and closes
+  it ``ms`` later, ``terminate`` ends a user data subscription, ``silence`` leaves the connection
+  open and sends nothing on it any more, pings and replies included, until the fault's time is over
+  or it is ended. These strike every listener when they are ordered, whoever subscribes while they
+  are in force, and whoever is about to get an event, which is lost unless the connection is only
+  announced to close; with ``on_event`` only the last.
 - ``omit`` loses an event, ``duplicate`` sends it twice, ``reorder`` sends it after the next one of
   its path, ``delay`` sends it ``ms`` later and holds up those behind it.
 """
@@ -47,7 +47,14 @@ class Outlet:
         elif faults.is_empty:
             self._send(frame)
         else:
-            self._meet(faults.take("", self.path), frame)
+            self._meet(faults.take("", self.path, is_leaving=self.session.is_leaving), frame)
+
+    def conclude(self, frame: bytes) -> None:
+        """Send what says that nothing more will come, behind everything that is still to come."""
+        if self._held_back is not None:
+            held_back, self._held_back = self._held_back, None
+            self._send(held_back)
+        self._send(frame)
 
     def strike(self, ordered: OrderedFault) -> None:
         """What the fault does to the connection itself."""
@@ -57,6 +64,7 @@ class Outlet:
         elif trouble is Trouble.SILENCE:
             session.is_silent = lambda: not self._outlets.faults.is_over(ordered)
         elif trouble is Trouble.SHUTDOWN:
+            session.is_leaving = True
             session.send(session.farewell())
             session.spawn(self._close_later(ordered.ms / 1000))
         elif trouble is Trouble.TERMINATE:
@@ -75,6 +83,8 @@ class Outlet:
             self._send_later(frame, ordered.ms / 1000)
         elif trouble is not Trouble.OMIT:
             self.strike(ordered)
+            if trouble is Trouble.SHUTDOWN:
+                self._send(frame)
 
     def _send(self, frame: bytes) -> None:
         if self._late:
@@ -128,7 +138,9 @@ class Outlets:
 
     def welcome(self, outlet: Outlet) -> None:
         """To be called when the client knows of its subscription."""
-        ordered = self.faults.take("", outlet.path, at_once=True)
+        ordered = self.faults.take(
+            "", outlet.path, at_once=True, is_leaving=outlet.session.is_leaving
+        )
         if ordered is not None:
             outlet.strike(ordered)
 

@@ -162,13 +162,13 @@ class Parameters:
             raise errors.invalid_data(name)
         return value.lower() == "true"
 
-    def amount(self, name: str) -> int | None:
-        """Units of 10**-8."""
+    def amount(self, name: str, decimals: int) -> int | None:
+        """Units of 10**-8; more decimals than these are refused, zeros too."""
         value = self._values.get(name)
         if value is None:
             return None
         whole, _, fraction = value.partition(".")
-        if len(fraction) > DECIMALS:
+        if len(fraction) > decimals:
             raise VenueError(-1111, f"Parameter '{name}' has too much precision.")
         number = int(whole) * SCALE + int(fraction.ljust(DECIMALS, "0"))
         if number > MAX_AMOUNT:
@@ -216,8 +216,9 @@ def decode(raw_query: str, raw_body: str) -> Parameters:
 
 def _decode_part(raw: str) -> dict[str, str]:
     values: dict[str, str] = {}
-    if not raw:
-        return values
+    if not raw.isascii():
+        # Bytes that are not UTF-8: they can be neither signed nor shown again as they came.
+        raw = raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     for pair in raw.split("&"):
         if not pair:
             continue

@@ -4,7 +4,6 @@ Choices where the documentation is silent: executionRules leaves out symbols wit
 the timestamp of a reference price is the time it is asked for, as it is worked out then.
 """
 
-import json
 from typing import Any, Final
 
 from otonom_trader.testnet import errors
@@ -15,6 +14,7 @@ from otonom_trader.testnet.exchange_info import symbol_reply
 from otonom_trader.testnet.parameters import Parameters
 from otonom_trader.testnet.reference_price import ReferencePrice
 from otonom_trader.testnet.symbol_selection import selected, symbol_count, wanted_status
+from otonom_trader.testnet.ws_request import parse_json
 
 _LISTED_PERMISSIONS: Final = frozenset({"SPOT", "MARGIN", "LEVERAGED"})
 
@@ -99,8 +99,8 @@ def _names(text: str, parameter: str) -> frozenset[str]:
     if not text.startswith("["):
         return frozenset({text})
     try:
-        names = json.loads(text)
-    except json.JSONDecodeError:
+        names = parse_json(text, exact_numbers=False)
+    except ValueError:
         raise errors.invalid_data(parameter) from None
     if not all(isinstance(name, str) for name in names):
         raise errors.invalid_data(parameter)

@@ -3,15 +3,18 @@
 The new order, its filters and the order count are judged before the cancel, as documented; the
 count grows by one even where the new order is then not attempted. The statuses follow the table
 of that endpoint, also where the account has used up its order count: with STOP_ON_FAILURE 429,
-with ALLOW_FAILURE 409 or 400. (The page of the WebSocket API has other ones there.)
+with ALLOW_FAILURE 409 or 400. Over the WebSocket API only its table says so; its text and its
+example have 409 wherever the cancel succeeded, and are followed.
 """
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from otonom_trader.testnet import errors, replies
 from otonom_trader.testnet.call import Call, signed
 from otonom_trader.testnet.engine import REJECTIONS
 from otonom_trader.testnet.errors import VenueError
+from otonom_trader.testnet.events import ExecutionType
 from otonom_trader.testnet.order_parameters import ORDER_PARAMETERS, read_order, response_type
 from otonom_trader.testnet.orders import NewOrder, Order
 from otonom_trader.testnet.trading import (
@@ -32,6 +35,17 @@ _REASONS: Final = {text: reason for reason, text in REJECTIONS.items()}
 
 
 def replace_order(call: Call) -> Any:
+    return _replace(call, half_done=HTTPStatus.TOO_MANY_REQUESTS)
+
+
+def replace_order_over_websocket(call: Call) -> Any:
+    return _replace(call, half_done=HTTPStatus.CONFLICT)
+
+
+def _replace(call: Call, half_done: HTTPStatus) -> Any:
+    """``half_done`` is the status of a cancel without a new order, where those are used up and
+    STOP_ON_FAILURE.
+    """
     parameters = call.parameters
     rules = call.symbol()
     stops = _one_of(call, "cancelReplaceMode", _MODES) == "STOP_ON_FAILURE"
@@ -51,6 +65,7 @@ def replace_order(call: Call) -> Any:
         if limit_mode == "DO_NOTHING":
             raise
         exceeded = error
+    call.forward()
     if exceeded is None:
         try:
             check_admission(call, rules, [new])
@@ -58,9 +73,11 @@ def replace_order(call: Call) -> Any:
             uncount_orders(call, 1)
             raise
     cancel_failure, cancel_reply = _cancel(call)
+    if call.record is not None:
+        call.record.turn_to(new.client_id)
     if cancel_failure is not None and stops:
-        status = exceeded.status if exceeded is not None else 400
-        raise _failed("FAILURE", "NOT_ATTEMPTED", cancel_failure.content, None, status)
+        failed = _failed("FAILURE", "NOT_ATTEMPTED", cancel_failure.content, None)
+        raise failed if exceeded is None else _limited(failed, exceeded, exceeded.status)
     new_failure, new_reply = exceeded, None
     if exceeded is None:
         new_failure, new_reply = _place(call, new, wanted)
@@ -73,13 +90,13 @@ def replace_order(call: Call) -> Any:
         }
     if new_failure is not None and exceeded is None and cancel_failure is None:
         _tell_rejected(call, new, new_failure)
-    raise _failed(
+    failed = _failed(
         "SUCCESS" if cancel_failure is None else "FAILURE",
         "SUCCESS" if new_failure is None else "FAILURE",
         cancel_reply if cancel_failure is None else cancel_failure.content,
         new_reply if new_failure is None else new_failure.content,
-        429 if exceeded is not None and stops else None,
     )
+    raise failed if exceeded is None or not stops else _limited(failed, exceeded, half_done)
 
 
 def _cancel(call: Call) -> tuple[VenueError | None, Any]:
@@ -97,13 +114,11 @@ def _place(call: Call, new: NewOrder, wanted: str | None) -> tuple[VenueError | 
         order = call.exchange.place(call.account, new, call.now_ms)
     except VenueError as failure:
         return failure, None
-    note(call, order)
+    note(call, order, ExecutionType.NEW)
     return None, replies.by_response_type(order, wanted, call.ticks)
 
 
-def _failed(
-    cancel_result: str, new_result: str, cancel_reply: Any, new_reply: Any, status: int | None
-) -> VenueError:
+def _failed(cancel_result: str, new_result: str, cancel_reply: Any, new_reply: Any) -> VenueError:
     """-2021 where one half was done, -2022 where nothing was."""
     data = {
         "cancelResult": cancel_result,
@@ -113,8 +128,17 @@ def _failed(
     }
     if "SUCCESS" in (cancel_result, new_result):
         text = "Order cancel-replace partially failed."
-        return VenueError(-2021, text, status=status or 409, data=data)
-    return VenueError(-2022, "Order cancel-replace failed.", status=status or 400, data=data)
+        return VenueError(-2021, text, status=HTTPStatus.CONFLICT, data=data)
+    return VenueError(-2022, "Order cancel-replace failed.", data=data)
+
+
+def _limited(failed: VenueError, exceeded: VenueError, status: int) -> VenueError:
+    """The failure of a request whose account may place no order; a 429 tells when it may again."""
+    is_429 = status == HTTPStatus.TOO_MANY_REQUESTS
+    wait = exceeded.retry_after_seconds if is_429 else None
+    return VenueError(
+        failed.code, failed.msg, status=status, retry_after_seconds=wait, data=failed.data
+    )
 
 
 def _tell_rejected(call: Call, new: NewOrder, failure: VenueError) -> None:

@@ -11,18 +11,20 @@ from functools import partial
 from typing import Final
 
 from otonom_trader.testnet.accounts import Account, Balance
+from otonom_trader.testnet.clock import Clock
 from otonom_trader.testnet.events import AccountPosition, Event, Execution, ListStatus
 from otonom_trader.testnet.orders import Order, OrderList
 
 
 class Replica:
-    """A copy of every client's account as it was ``lag_ms`` ago."""
+    """A copy of every client's account as it was ``lag_ms`` ago, however the clock is set."""
 
-    def __init__(self, lag_ms: int) -> None:
-        self._lag_ms: Final = lag_ms
+    def __init__(self, lag_ms: int, clock: Clock) -> None:
+        self._lag_seconds: Final = lag_ms / 1000
+        self._clock: Final = clock
         self._accounts: Final[dict[str, Account]] = {}
-        # What is still on its way, with the time it happened.
-        self._coming: Final[deque[tuple[int, Callable[[], None]]]] = deque()
+        # What is still on its way, with when it happened by the monotonic clock.
+        self._coming: Final[deque[tuple[float, Callable[[], None]]]] = deque()
 
     def open_account(self, account: Account) -> None:
         twin = copy.copy(account)
@@ -36,29 +38,33 @@ class Replica:
         twin.open_lists_by_client_id = {}
         self._accounts[account.name] = twin
 
-    def read(self, account: Account, now_ms: int) -> Account:
+    def read(self, account: Account) -> Account:
         """The copy, brought up to what is old enough."""
-        self._catch_up(now_ms)
+        self._catch_up()
         return self._accounts[account.name]
 
     def on_event(self, event: Event) -> None:
         if isinstance(event, Execution):
             twin = self._accounts.get(event.order.account.name)
             if twin is not None:
-                show = partial(_show, twin, _snapshot(event.order), event)
-                self._coming.append((event.time_ms, show))
+                self._bring(partial(_show, twin, _snapshot(event.order), event))
         elif isinstance(event, AccountPosition):
             twin = self._accounts.get(event.account.name)
             if twin is not None:
-                self._coming.append((event.time_ms, partial(_hold, twin, event)))
+                self._bring(partial(_hold, twin, event))
         elif isinstance(event, ListStatus):
             twin = self._accounts.get(event.account.name)
             if twin is not None:
                 order_list = copy.copy(event.account.lists[event.list_id])
-                self._coming.append((event.time_ms, partial(_show_list, twin, order_list)))
+                self._bring(partial(_show_list, twin, order_list))
 
-    def _catch_up(self, now_ms: int) -> None:
-        while self._coming and self._coming[0][0] <= now_ms - self._lag_ms:
+    def _bring(self, news: Callable[[], None]) -> None:
+        self._coming.append((self._clock.monotonic(), news))
+
+    def _catch_up(self) -> None:
+        now = self._clock.monotonic()
+        # Rounded, as differences of seconds are not exact.
+        while self._coming and round(now - self._coming[0][0], 6) >= self._lag_seconds:
             self._coming.popleft()[1]()
 
 

@@ -31,6 +31,7 @@ def result(order: Order, ticks: int) -> Json:
         | {"workingTime": _moment(order.working_ms, ticks)}
         | chosen_fields(order)
         | {"selfTradePreventionMode": order.self_trade_prevention}
+        | _group_of_prevented(order)
         | _prevented(order)
     )
 
@@ -165,14 +166,17 @@ def _prevented(order: Order) -> Json:
     """Why an order ended other than by its own doing."""
     fields: Json = {}
     if order.prevented:
-        group = order.account.trade_group_id
-        if group != -1:
-            fields["tradeGroupId"] = group
         fields["preventedMatchId"] = order.prevented_matches[-1].match_id
         fields["preventedQuantity"] = format_amount(order.prevented)
     if order.expiry_reason is not None:
         fields["expiryReason"] = order.expiry_reason
     return fields
+
+
+def _group_of_prevented(order: Order) -> Json:
+    """Of placements only, as the documentation says and its examples show."""
+    group = order.account.trade_group_id
+    return {"tradeGroupId": group} if order.prevented and group != -1 else {}
 
 
 def quantity_where_given(name: str, amount: int | None) -> Json:

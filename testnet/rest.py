@@ -1,27 +1,31 @@
 """The REST side: one request in, one reply out, with limits, security and faults around it."""
 
-import socket
-import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
 from otonom_trader.testnet.call import Route
-from otonom_trader.testnet.clock import Clock
-from otonom_trader.testnet.dispatch import TIME_UNITS, Outcome, Venue, dispatch, note_caller
+from otonom_trader.testnet.delivery import ClientConnection, Reply, deliver, page_reply
+from otonom_trader.testnet.dispatch import (
+    TIME_UNITS,
+    Outcome,
+    Venue,
+    dispatch,
+    note_caller,
+    refusal,
+)
 from otonom_trader.testnet.errors import VenueError
-from otonom_trader.testnet.faults import Delivery, Page
-from otonom_trader.testnet.ordered_faults import OrderedFault
 from otonom_trader.testnet.parameters import FORM, Parameters, decode
 from otonom_trader.testnet.routes import ROUTES
 from otonom_trader.testnet.security import Key, authenticate, find_key
 from otonom_trader.testnet.strikes import strike
 from otonom_trader.testnet.truth import RequestRecord
 
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -36,10 +40,6 @@ class Incoming:
     headers: Mapping[str, str]
     address: str
     is_raw: bool = True
-
-    @property
-    def name(self) -> str:
-        return f"{self.method} {self.path}"
 
     def parameters(self) -> Parameters:
         return decode(self.query, self.body)
@@ -58,48 +58,6 @@ class Incoming:
 
     def authenticate(self, key: Key, parameters: Parameters, now_ms: int) -> None:
         authenticate(key, parameters, self.query, self.body, now_ms)
-
-
-class ClientConnection:
-    """The connection a request came in on, for a fault."""
-
-    __slots__ = ("_clock", "_request", "is_closed")
-
-    def __init__(self, request: web.BaseRequest, clock: Clock) -> None:
-        self._request = request
-        self._clock = clock
-        self.is_closed = False
-
-    def abort(self, *, with_reset: bool = False) -> None:
-        """Close without another byte; with a reset, the client's side errs instead of ending."""
-        self.is_closed = True
-        transport = self._request.transport
-        if transport is None:
-            return
-        connection = transport.get_extra_info("socket")
-        if with_reset and connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        transport.abort()
-
-    async def sleep(self, seconds: float) -> None:
-        await self._clock.sleep(seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What goes back to the client."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-    content_type: str = "application/json;charset=UTF-8"
-
-    def written(self) -> web.Response:
-        return web.Response(
-            status=self.status,
-            body=self.body,
-            headers={"Content-Type": self.content_type, **self.headers},
-        )
 
 
 class RestApi:
@@ -122,32 +80,41 @@ class RestApi:
             headers=request.headers,
             address=request.remote or "",
         )
-        ordered = self._venue.faults.take(incoming.method, path)
+        is_served = (incoming.method, path) in ROUTES
+        ordered = self._venue.faults.take(incoming.method, path) if is_served else None
         if ordered is None:
             return self.answer(incoming).written()
         route, record = self._arrived(incoming)
         if record is not None:
             record.fault = ordered.name
             self._note_unexecuted(record, incoming)
-        connection = ClientConnection(request, self._venue.clock)
-        struck = await strike(
-            ordered,
-            connection,
-            lambda: dispatch(self._venue, incoming, route, record),
-            self._now_ms(),
-        )
+        connection = ClientConnection(request, self._venue)
+        now_ms = self._now_ms()
+
+        def act() -> Outcome:
+            return dispatch(self._venue, incoming, route, record)
+
+        striking = strike(ordered, connection, act, now_ms, record=record)
+        # A client that leaves ends what waits for it, and not what is on its way.
+        struck = await (self._venue.errands.see_through(striking) if ordered.is_delay else striking)
         if struck is None:
             # The connection is closed: what is returned here goes nowhere.
             return web.Response()
+        if ordered.fault.bans:
+            self._venue.limits.ban(incoming.address, now_ms, ordered.retry_after_s)
         reply = self._reply(incoming, struck)
         page = ordered.fault.page
         if page is not None:
             reply = page_reply(page, request.raw_path)
+            if record is not None:
+                record.tell(page.status, None)
         return await deliver(reply, ordered, request, connection)
 
     def answer(self, incoming: Incoming) -> Reply:
         """The reply to a request that no fault strikes."""
         route, record = self._arrived(incoming)
+        if route is None:
+            return self._not_served(incoming)
         return self._reply(incoming, dispatch(self._venue, incoming, route, record))
 
     def _arrived(self, incoming: Incoming) -> tuple[Route | None, RequestRecord | None]:
@@ -155,6 +122,28 @@ class RestApi:
         if route is None or not route.is_recorded:
             return route, None
         return route, self._venue.requests.open(self._now_ms(), incoming.method, incoming.path)
+
+    def _not_served(self, incoming: Incoming) -> Reply:
+        """A path there is not, or not with this method; either costs what the least request does.
+
+        The page is documented. What comes without ``text/html`` in Accept is not, nor what a wrong
+        method gets: here an empty body, and 405.
+        """
+        counted = Outcome(HTTPStatus.NOT_FOUND, None)
+        try:
+            self._venue.limits.charge(incoming.address, 1, self._now_ms())
+        except VenueError as error:
+            return self._reply(incoming, refusal(error, counted))
+        methods = [method for method, path in ROUTES if path == incoming.path]
+        counted.headers["X-Testnet-Note"] = "not served here; docs/testnet.md lists what is"
+        body, kind = b"", "text/plain;charset=UTF-8"
+        if methods:
+            counted.status = HTTPStatus.METHOD_NOT_ALLOWED
+            counted.headers["Allow"] = ", ".join(methods)
+        elif "text/html" in incoming.headers.get("Accept", ""):
+            body, kind = b"<html><body><h2>404 Not found</h2></body></html>", "text/html"
+        plain = self._reply(incoming, counted)
+        return Reply(plain.status, body, plain.headers, kind)
 
     def _reply(self, incoming: Incoming, outcome: Outcome) -> Reply:
         used = self._venue.limits.used_weight(incoming.address, self._now_ms())
@@ -166,42 +155,8 @@ class RestApi:
     def _note_unexecuted(self, record: RequestRecord, incoming: Incoming) -> None:
         """A request that a fault may keep from the engine is on record too, by what it says."""
         key = self._venue.keys.get(incoming.headers.get("X-MBX-APIKEY", ""))
-        try:
+        with suppress(VenueError):
             note_caller(record, key, incoming.parameters())
-        except VenueError as error:
-            record.code = error.code
 
     def _now_ms(self) -> int:
         return self._venue.clock.time_ms()
-
-
-def page_reply(page: Page, raw_path: str) -> Reply:
-    """A redirect leads to the same request under another path."""
-    where = {} if page.location is None else {"Location": page.location + raw_path}
-    return Reply(page.status, page.html, where, "text/html")
-
-
-async def deliver(
-    reply: Reply, ordered: OrderedFault, request: web.BaseRequest, connection: ClientConnection
-) -> web.StreamResponse:
-    """Send a reply the way a fault says."""
-    delivery = ordered.fault.delivery
-    if delivery is Delivery.WHOLE:
-        return reply.written()
-    half = reply.body[: len(reply.body) // 2]
-    if delivery is Delivery.TRUNCATED:
-        return Reply(reply.status, half, reply.headers, reply.content_type).written()
-    # The whole length is promised, and then not delivered, or slowly.
-    response = web.StreamResponse(status=reply.status, headers=dict(reply.headers))
-    response.content_type = "application/json"
-    response.content_length = len(reply.body)
-    await response.prepare(request)
-    if delivery is Delivery.RESET:
-        await response.write(half)
-        connection.abort(with_reset=True)
-        return response
-    for place in range(len(reply.body)):
-        await response.write(reply.body[place : place + 1])
-        await connection.sleep(ordered.ms / 1000)
-    await response.write_eof()
-    return response

@@ -21,12 +21,11 @@ from otonom_trader.testnet.accounts import Account
 from otonom_trader.testnet.config import KeyConfig
 from otonom_trader.testnet.errors import VenueError, mandatory
 from otonom_trader.testnet.parameters import INTEGER, Parameters
+from otonom_trader.testnet.times import milliseconds
 
 DEFAULT_RECV_WINDOW_MS: Final = Decimal(5000)
 MAX_RECV_WINDOW_MS: Final = 60_000
 _AHEAD_MS: Final = 1000
-# Milliseconds reach 16 digits in the year 33658.
-_MICROSECOND_DIGITS: Final = 16
 _KEY_FORMAT = re.compile("[A-Za-z0-9]{64}")
 
 
@@ -36,7 +35,7 @@ Verifier = Callable[[bytes, str], bool]
 
 @dataclass(slots=True)
 class Key:
-    """An API key and what it may do. ``kind`` is HMAC, RSA or ED25519."""
+    """An API key and what it may do. ``kind`` is HMAC_SHA256, RSA or ED25519."""
 
     api_key: str
     account: Account
@@ -57,7 +56,7 @@ class Key:
 
 def make_key(config: KeyConfig, account: Account, created_ms: int) -> Key:
     """ValueError where a public key is not one of RSA or Ed25519 in PEM."""
-    kind, verifier = "HMAC", hmac_verifier(config.secret.encode())
+    kind, verifier = "HMAC_SHA256", hmac_verifier(config.secret.encode())
     if config.public_key:
         kind, verifier = _public_key_verifier(config.api_key, config.public_key)
     return Key(
@@ -125,7 +124,7 @@ def without_signature(raw: str) -> str:
 
 def check_time(timestamp: str, recv_window: str | None, now_ms: int) -> None:
     """Accept iff timestamp < now + 1000 ms and now - timestamp <= recvWindow (-1021 else)."""
-    stamp = _milliseconds(timestamp)
+    stamp = milliseconds(timestamp)
     window = DEFAULT_RECV_WINDOW_MS if recv_window is None else Decimal(recv_window)
     if window > MAX_RECV_WINDOW_MS:
         raise VenueError(-1131, "recvWindow must be less than 60000.")
@@ -135,17 +134,12 @@ def check_time(timestamp: str, recv_window: str | None, now_ms: int) -> None:
         raise VenueError(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 
-def _milliseconds(timestamp: str) -> Decimal:
-    stamp = Decimal(timestamp)
-    return stamp / 1000 if len(timestamp) >= _MICROSECOND_DIGITS else stamp
-
-
 def timestamp_ms(parameters: Parameters) -> int | None:
     """When a request says it was signed, epoch milliseconds; None where it does not say."""
     text = parameters.text("timestamp")
     if text is None or INTEGER.pattern.fullmatch(text) is None:
         return None
-    return int(_milliseconds(text))
+    return int(milliseconds(text))
 
 
 def find_key(keys: Mapping[str, Key], api_key: str | None) -> Key:

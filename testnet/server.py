@@ -12,13 +12,16 @@ from aiohttp import web
 from otonom_trader.testnet.certificate import make_context
 from otonom_trader.testnet.clock import VenueClock
 from otonom_trader.testnet.config import HOST, KeyConfig, TestnetConfig
+from otonom_trader.testnet.delivery import Reply
 from otonom_trader.testnet.dispatch import Venue
 from otonom_trader.testnet.exchange import Exchange
 from otonom_trader.testnet.front import Front
 from otonom_trader.testnet.limits import Limits
+from otonom_trader.testnet.listener import Listener
 from otonom_trader.testnet.markets import Player, choose_listing, open_markets
 from otonom_trader.testnet.ordered_faults import Faults
-from otonom_trader.testnet.rest import Incoming, Reply
+from otonom_trader.testnet.replica import Replica
+from otonom_trader.testnet.rest import Incoming
 from otonom_trader.testnet.security import Key, make_key
 from otonom_trader.testnet.truth import RequestLog, truth
 
@@ -36,13 +39,15 @@ class LocalTestnet:
 
     def __init__(self, config: TestnetConfig | None = None) -> None:
         self.config: Final = config or TestnetConfig()
+        self._clock: Final = VenueClock(self.config.clock)
+        lag_ms = self.config.query_lag_ms
         self.exchange: Final = Exchange(
             seed=self.config.seed,
             history=self.config.history,
             listing=choose_listing(self.config),
-            query_lag_ms=self.config.query_lag_ms,
+            replica=Replica(lag_ms, self._clock) if lag_ms else None,
         )
-        self.faults: Final = Faults(self.config.clock, self.config.seed)
+        self.faults: Final = Faults(self._clock, self.config.seed)
         self.requests: Final = RequestLog(self.config.history.requests)
         self.markets: Final[list[Player]] = []
         self.certificate = ""
@@ -81,26 +86,25 @@ class LocalTestnet:
     async def __aenter__(self) -> Self:
         limits = Limits(self.config.limits)
         self.exchange.listeners.append(limits.on_event)
-        now_ms = self.config.clock.time_ms()
+        now_ms = self._clock.time_ms()
         keys: dict[str, Key] = {}
         for config in self.config.accounts:
             account = self.exchange.open_account(config)
             for key in (KeyConfig(config.api_key, config.api_secret), *config.keys):
                 keys[key.api_key] = make_key(key, account, now_ms)
-        self.markets.extend(open_markets(self.config, self.exchange))
+        self.markets.extend(open_markets(self.config, self.exchange, self._clock))
         venue = Venue(
             exchange=self.exchange,
             keys=keys,
             limits=limits,
             faults=self.faults,
             requests=self.requests,
-            clock=VenueClock(self.config.clock),
+            clock=self._clock,
         )
         self._front = front = Front(venue)
         async with AsyncExitStack() as stack:
             runner = web.ServerRunner(
-                web.Server(front.handle, access_log=None),
-                handler_cancellation=True,
+                Listener(front.handle, access_log=None, handler_cancellation=True),
                 shutdown_timeout=_SHUTDOWN_SECONDS,
             )
             stack.push_async_callback(runner.cleanup)
@@ -113,6 +117,7 @@ class LocalTestnet:
                 task = tasks.create_task(market.run())
                 stack.callback(task.cancel)
             stack.callback(tasks.create_task(front.feed.run()).cancel)
+            stack.callback(tasks.create_task(venue.errands.run()).cancel)
             stack.push_async_callback(front.sockets.shut_down, _SHUTDOWN_SECONDS)
             self._stack = stack.pop_all()
         return self

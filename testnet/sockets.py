@@ -13,13 +13,15 @@ from typing import Final, Protocol
 import msgspec
 from aiohttp import WSCloseCode, web
 
+from otonom_trader.testnet import errors
+from otonom_trader.testnet.delivery import ClientConnection, Reply, page_reply
 from otonom_trader.testnet.dispatch import Outcome, Venue, refusal
 from otonom_trader.testnet.errors import VenueError
 from otonom_trader.testnet.limits import Window
-from otonom_trader.testnet.rest import ClientConnection, Reply, page_reply
 from otonom_trader.testnet.strikes import strike
 from otonom_trader.testnet.ws_session import Session
 
+API_DOOR: Final = "api"
 _ATTEMPTS_MS: Final = 300_000
 
 
@@ -43,7 +45,9 @@ class Sockets:
     def __init__(self, venue: Venue) -> None:
         self._venue: Final = venue
         self._attempts: Final[dict[tuple[str, str], Window]] = {}
-        self._open: Final[dict[Session, None]] = {}
+        # With the door each came in by.
+        self._open: Final[dict[Session, str]] = {}
+        venue.limits.on_ban.append(self._on_ban)
 
     async def serve(
         self,
@@ -63,7 +67,7 @@ class Sockets:
             talking = client(session)
         except VenueError as error:
             return _reply(refusal(error, Outcome(HTTPStatus.OK, None)))
-        self._open[session] = None
+        self._open[session] = door
         try:
             return await session.run(talking.started, talking.received)
         finally:
@@ -73,7 +77,8 @@ class Sockets:
     async def shut_down(self, seconds: float) -> None:
         """Announce it on every connection, close them, and wait so long for the clients."""
         for session in list(self._open):
-            session.send(session.farewell())
+            if not session.is_leaving:
+                session.send(session.farewell())
             session.close(WSCloseCode.GOING_AWAY)
         try:
             async with asyncio.timeout(seconds):
@@ -82,9 +87,18 @@ class Sockets:
         except TimeoutError:
             return
 
+    def _on_ban(self, address: str) -> None:
+        """A banned address loses its connections to the WebSocket API, once what brought the ban
+        is answered.
+        """
+        loop = asyncio.get_running_loop()
+        for session, door in self._open.items():
+            if door == API_DOOR and session.address == address:
+                loop.call_soon(session.close, WSCloseCode.POLICY_VIOLATION, "disconnected")
+
     def _admit(self, request: web.BaseRequest, door: str, weight: int) -> None:
         if not web.WebSocketResponse().can_prepare(request).ok:
-            raise VenueError(-1020, "This operation is not supported. (A WebSocket is expected.)")
+            raise errors.not_supported()
         now_ms, address = self._venue.clock.time_ms(), request.remote or ""
         attempts = self._attempts.setdefault((door, address), Window(_ATTEMPTS_MS))
         most = self._venue.limits.limits.connections_per_5_minutes
@@ -109,14 +123,13 @@ class Sockets:
         if ordered is None:
             return None
         handshake = Outcome(HTTPStatus.SWITCHING_PROTOCOLS, {})
-        outcome = await strike(
-            ordered,
-            ClientConnection(request, self._venue.clock),
-            lambda: handshake,
-            self._venue.clock.time_ms(),
-        )
+        now_ms = self._venue.clock.time_ms()
+        connection = ClientConnection(request, self._venue)
+        outcome = await strike(ordered, connection, lambda: handshake, now_ms, is_request=False)
         if outcome is None:
             return web.Response()
+        if ordered.fault.bans:
+            self._venue.limits.ban(request.remote or "", now_ms, ordered.retry_after_s)
         if ordered.fault.page is not None:
             return page_reply(ordered.fault.page, request.raw_path).written()
         return None if outcome.error is None else _reply(outcome)

@@ -44,6 +44,10 @@ class Stops:
         self._below: SortedDict[int, dict[int, Order]] = SortedDict()
         self._trailing: Final[dict[int, Order]] = {}
 
+    @property
+    def are_waiting(self) -> bool:
+        return bool(self._above or self._below or self._trailing)
+
     def add(self, order: Order, last_price: int, now_ms: int) -> None:
         """Without a stop price an order trails from the last price on, or from the first."""
         if order.stop_price:
@@ -63,7 +67,7 @@ class Stops:
 
     def on_trade(self, price: int, now_ms: int) -> Iterable[Order]:
         """Take out the orders that a trade at this price triggers, oldest first."""
-        if not (self._above or self._below or self._trailing):
+        if not self.are_waiting:
             return ()
         met: list[Order] = []
         while self._above and self._above.peekitem(0)[0] <= price:

@@ -29,7 +29,8 @@ MOST_STREAMS: Final = 1024
 _MESSAGES_PER_SECOND: Final = 5
 _METHODS: Final = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _STRING_ID: Final = re.compile("[A-Za-z0-9_-]{0,36}")
-_LARGEST_ID: Final = 2**63
+_BEYOND_IDS: Final = 2**63
+_METHOD: Final = re.compile(r'"method"\s*:\s*')
 
 Json = dict[str, Any]
 _encode = msgspec.json.Encoder().encode
@@ -89,9 +90,11 @@ class StreamClient:
             return _not_json(1, 1)
         if not isinstance(wanted, dict):
             return _invalid("expected an object at line 1 column 1")
-        method = wanted.get("method")
-        if method is None:
+        if "method" not in wanted:
             return _invalid(f"missing field `method` at line 1 column {len(text)}")
+        method = wanted["method"]
+        if not isinstance(method, str):
+            return _not_json(*_place_of_method(text))
         if method not in _METHODS:
             column = text.find(json.dumps(method)) + len(json.dumps(method))
             expected = ", ".join(f"`{each}`" for each in _METHODS)
@@ -218,7 +221,15 @@ def _is_id(value: Any) -> bool:
         return True
     if isinstance(value, str):
         return _STRING_ID.fullmatch(value) is not None
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_ID
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return is_whole and -_BEYOND_IDS <= value < _BEYOND_IDS
+
+
+def _place_of_method(text: str) -> tuple[int, int]:
+    """Line and column of its value."""
+    found = _METHOD.search(text)
+    before = text[: found.end()] if found is not None else ""
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 def _error(code: int, message: str) -> Json:

@@ -1,14 +1,21 @@
-"""A fault at work on one request, the same way for REST and for the WebSocket API."""
+"""A fault at work on one request, the same way for REST and for the WebSocket API.
+
+A delayed request is one that is long on its way to the engine, or whose answer is long on its way
+back. Either way the API waits ten seconds for the engine ("General API Information"), then it
+answers -1007; what the engine does it does all the same.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from otonom_trader.testnet import replies
 from otonom_trader.testnet.dispatch import Outcome, refusal
-from otonom_trader.testnet.faults import Hitch, Moment
+from otonom_trader.testnet.faults import Hitch, Moment, timed_out
 from otonom_trader.testnet.ordered_faults import OrderedFault
+from otonom_trader.testnet.truth import RequestRecord
 
+PATIENCE_MS: Final = 10_000
 _STAND_IN: Final = "another-order"
 
 
@@ -26,14 +33,43 @@ class Connection(Protocol):
         """On the venue's clock."""
         ...
 
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something that the answer does not wait for."""
+        ...
+
 
 async def strike(
-    ordered: OrderedFault, connection: Connection, act: Callable[[], Outcome], now_ms: int
+    ordered: OrderedFault,
+    connection: Connection,
+    act: Callable[[], Outcome],
+    now_ms: int,
+    *,
+    record: RequestRecord | None = None,
+    is_request: bool = True,
 ) -> Outcome | None:
     """Answer a request that a fault strikes; None where nobody is to get an answer.
 
-    Whether ``act``, which gives the true outcome, is called is as ordered.
+    Whether ``act``, which gives the true outcome, is called is as ordered. On ``record`` goes what
+    the client is told. A handshake is no request: it waits for no engine.
     """
+
+    def act_on_record() -> Outcome:
+        told = None if record is None else (record.status, record.code)
+        outcome = act()
+        if record is not None and told is not None:
+            record.status, record.code = told
+        return outcome
+
+    meet = _give_up_on if is_request and _outlasts_patience(ordered) else _struck
+    outcome = await meet(ordered, connection, act_on_record, now_ms)
+    if record is not None and outcome is not None:
+        record.tell(outcome.status, None if outcome.error is None else outcome.error.code)
+    return outcome
+
+
+async def _struck(
+    ordered: OrderedFault, connection: Connection, act: Callable[[], Outcome], now_ms: int
+) -> Outcome | None:
     fault = ordered.fault
     if not await _passes(ordered, connection, Moment.BEFORE):
         return None
@@ -47,6 +83,29 @@ async def strike(
     return outcome
 
 
+async def _give_up_on(
+    ordered: OrderedFault, connection: Connection, act: Callable[[], Outcome], now_ms: int
+) -> Outcome | None:
+    """Answer when patience ends; the engine acts at once, or when the request gets there."""
+
+    async def arrive() -> None:
+        await connection.sleep(ordered.ms / 1000)
+        act()
+
+    outcome = Outcome(200, {})
+    if ordered.fault.hitch == (Moment.BEFORE, Hitch.DELAY):
+        connection.spawn(arrive())
+    else:
+        outcome = act()
+    await connection.sleep(PATIENCE_MS / 1000)
+    return None if connection.is_closed else refusal(timed_out(0, now_ms), outcome)
+
+
+def _outlasts_patience(ordered: OrderedFault) -> bool:
+    hitch = ordered.fault.hitch
+    return hitch is not None and hitch[1] is Hitch.DELAY and ordered.ms > PATIENCE_MS
+
+
 async def _passes(ordered: OrderedFault, connection: Connection, moment: Moment) -> bool:
     """Whether the connection is still there after what happens to it at this moment."""
     planned, hitch = ordered.fault.hitch or (None, None)
@@ -56,6 +115,8 @@ async def _passes(ordered: OrderedFault, connection: Connection, moment: Moment)
         connection.abort()
     elif hitch is Hitch.DELAY:
         await connection.sleep(ordered.ms / 1000)
+        # What is on its way arrives, whoever has gone meanwhile.
+        return moment is Moment.BEFORE or not connection.is_closed
     else:
         # Until the client gives up or the venue closes; either cancels this.
         await asyncio.get_running_loop().create_future()

@@ -5,13 +5,21 @@ what belongs to the engine: the symbol's status and permissions, the filters tha
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from otonom_trader.testnet import account_replies, errors, list_replies, replies
 from otonom_trader.testnet.call import Call, signed
 from otonom_trader.testnet.errors import VenueError
+from otonom_trader.testnet.events import ExecutionType
 from otonom_trader.testnet.exchange_info import SymbolRules
-from otonom_trader.testnet.filters import Context, check_amendment, check_counts, check_filters
+from otonom_trader.testnet.filters import (
+    Context,
+    check_amendment,
+    check_counts,
+    check_filters,
+    check_quantity,
+)
 from otonom_trader.testnet.order_parameters import ORDER_PARAMETERS, read_order, response_type
 from otonom_trader.testnet.orders import NewOrder, Order, OrderList, OrderStatus
 from otonom_trader.testnet.parameters import Parameters
@@ -23,13 +31,14 @@ def place_order(call: Call) -> Any:
     wanted = response_type(call.parameters)
     check_static_filters(call, rules, [new])
     count_orders(call, 1)
+    call.forward()
     try:
         check_admission(call, rules, [new])
         order = call.exchange.place(call.account, new, call.now_ms)
     except VenueError:
         uncount_orders(call, 1)
         raise
-    note(call, order)
+    note(call, order, ExecutionType.NEW)
     return replies.by_response_type(order, wanted, call.ticks)
 
 
@@ -40,12 +49,14 @@ def check_order(call: Call) -> Any:
     response_type(call.parameters)
     rates = call.parameters.flag("computeCommissionRates", default=False)
     check_static_filters(call, rules, [new])
+    call.forward()
     return account_replies.order_commission(call.account) if rates else {}
 
 
 def cancel_order(call: Call) -> Any:
     """A leg is cancelled with its whole list, and the reply is the list's."""
     restriction_of(call.parameters)
+    call.forward()
     order = find_order(call, "orderId", "origClientOrderId")
     check_restrictions(call, order)
     cancel_id = call.parameters.text("newClientOrderId") or call.exchange.new_client_id()
@@ -55,6 +66,7 @@ def cancel_order(call: Call) -> Any:
 def cancel_open_orders(call: Call) -> Any:
     """With nothing open: -2011, which the documentation leaves open."""
     rules = call.symbol()
+    call.forward()
     orders = list(call.account.working_on(rules.symbol).values())
     if not orders:
         raise errors.unknown_order()
@@ -66,13 +78,14 @@ def amend_order(call: Call) -> Any:
     """Costs nothing only where the order expires by it."""
     call.is_free = False
     rules = call.symbol()
-    qty = call.parameters.amount("newQty")
+    qty = call.parameters.amount("newQty", rules.base_decimals)
     if qty is None:
         raise errors.mandatory("newQty")
     if not qty:
         raise VenueError(-1013, "Invalid quantity.")
     if not rules.allows("amendAllowed"):
         raise VenueError(-2038, "Order amend is not supported for this symbol.")
+    call.forward()
     try:
         order = find_order(call, "orderId", "origClientOrderId")
     except VenueError as error:
@@ -85,7 +98,7 @@ def amend_order(call: Call) -> Any:
     client_id = call.parameters.text("newClientOrderId") or call.exchange.new_client_id()
     amendment = call.exchange.amend(order, qty, client_id, call.now_ms)
     call.is_free = not order.is_open
-    note(call, order)
+    note(call, order, ExecutionType.REPLACED)
     return list_replies.amended(order, amendment, call.ticks)
 
 
@@ -130,14 +143,15 @@ def cancel(call: Call, order: Order, cancel_id: str) -> Any:
     if order_list is not None:
         return cancel_list(call, order_list, cancel_id)
     call.exchange.cancel(order, cancel_id, call.now_ms)
-    note(call, order)
+    note(call, order, ExecutionType.CANCELED)
     return replies.canceled(order, call.ticks)
 
 
 def cancel_list(call: Call, order_list: OrderList, cancel_id: str) -> Any:
     canceled = [order for order in order_list.orders if order.is_open]
     call.exchange.cancel(canceled[0], cancel_id, call.now_ms)
-    note(call, canceled[0])
+    for order in canceled:
+        note(call, order, ExecutionType.CANCELED)
     return list_replies.canceled_list(order_list, canceled, call.now_ms, call.ticks)
 
 
@@ -158,11 +172,13 @@ def check_admission(
     permissions = call.account.permissions
     if not all(permissions.intersection(one_of) for one_of in rules.permission_sets):
         raise errors.rejected("This symbol is not permitted for this account.")
-    check_counts(rules, call.account, orders, call.exchange.exchange_filters, lists=lists)
+    sized = [_sized(call, rules, order) for order in orders]
+    check_counts(rules, call.account, sized, call.exchange.exchange_filters, lists=lists)
 
 
 def count_orders(call: Call, orders: int) -> None:
-    """Count them on their way to the engine (-1015 beyond the limit).
+    """Count them on their way to the engine (-1015 beyond the limit): also those that turn out to
+    be too old to be forwarded.
 
     The headers tell the count as it is now: what a first fill gives back shows with the next.
     """
@@ -177,12 +193,10 @@ def uncount_orders(call: Call, orders: int) -> None:
     call.headers.clear()
 
 
-def note(call: Call, order: Order) -> None:
-    """Put the order on the record of the request."""
+def note(call: Call, order: Order, execution: ExecutionType) -> None:
+    """Put what was done on the record of the request."""
     if call.record is not None:
-        call.record.accepted = True
-        call.record.order_id = order.order_id
-        call.record.client_order_id = order.original_client_id
+        call.record.note(order, execution)
 
 
 def _context(call: Call, rules: SymbolRules, order: NewOrder) -> Context:
@@ -190,6 +204,16 @@ def _context(call: Call, rules: SymbolRules, order: NewOrder) -> Context:
         return call.exchange.reference(rules.symbol, minutes, call.now_ms)
 
     return Context(order, call.account, rules, reference)
+
+
+def _sized(call: Call, rules: SymbolRules, new: NewOrder) -> NewOrder:
+    """The order with the quantity that its quoteOrderQty comes to, held to the filters of one."""
+    if not new.quote_qty:
+        return new
+    qty = call.exchange.engine.quantity_of_quote(call.account, new, call.now_ms)
+    sized = replace(new, qty=qty)
+    check_quantity(_context(call, rules, sized))
+    return sized
 
 
 def _amended(order: Order, qty: int) -> NewOrder:
@@ -206,14 +230,27 @@ def _amended(order: Order, qty: int) -> NewOrder:
     )
 
 
+def _refuse_sor(call: Call) -> Any:
+    """No symbol has it; the text is one that clients report."""
+    call.symbol()
+    raise VenueError(-1013, "This symbol has no SOR.")
+
+
 def _test_weight(parameters: Parameters) -> int:
-    return 20 if parameters.text("computeCommissionRates") == "true" else 1
+    return 20 if (parameters.text("computeCommissionRates") or "").lower() == "true" else 1
 
 
 ROUTES: Final = {
     ("POST", "/api/v3/order"): signed(place_order, 1, ORDER_PARAMETERS, is_trading=True),
     ("POST", "/api/v3/order/test"): signed(
         check_order,
+        _test_weight,
+        ORDER_PARAMETERS + " computeCommissionRates",
+        is_recorded=True,
+    ),
+    ("POST", "/api/v3/sor/order"): signed(_refuse_sor, 1, ORDER_PARAMETERS, is_trading=True),
+    ("POST", "/api/v3/sor/order/test"): signed(
+        _refuse_sor,
         _test_weight,
         ORDER_PARAMETERS + " computeCommissionRates",
         is_recorded=True,

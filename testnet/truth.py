@@ -5,13 +5,23 @@ only by their balances, unless all is asked for.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from otonom_trader.testnet.accounts import Account
 from otonom_trader.testnet.amounts import format_amount
+from otonom_trader.testnet.events import ExecutionType
 from otonom_trader.testnet.exchange import Exchange
 from otonom_trader.testnet.orders import Fill, Order
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What the engine did to one order: placed it, cancelled it, amended it."""
+
+    order_id: int
+    client_order_id: str
+    execution: ExecutionType
 
 
 @dataclass(slots=True)
@@ -27,10 +37,32 @@ class RequestRecord:
     client_order_id: str | None = None
     order_id: int | None = None
     accepted: bool = False
-    """Whether the engine took the order, or the cancel."""
+    """Whether the engine took the order, or the cancel; of a cancel-replace, the new order."""
+    deeds: list[Deed] = field(default_factory=list)
+    """All that the engine did of it."""
     status: int | None = None
+    """Of the reply; None where none was given."""
     code: int | None = None
+    true_status: int | None = None
+    """What the reply would have been without the fault; None for what was not executed."""
+    true_code: int | None = None
     fault: str | None = None
+
+    def note(self, order: Order, execution: ExecutionType) -> None:
+        """The first of several orders is the one it is known by."""
+        self.deeds.append(Deed(order.order_id, order.original_client_id, execution))
+        if not self.accepted:
+            self.accepted = True
+            self.order_id = order.order_id
+            self.client_order_id = order.original_client_id
+
+    def turn_to(self, client_order_id: str) -> None:
+        """It is known by an order that is yet to come: the new one of a cancel-replace."""
+        self.accepted, self.order_id, self.client_order_id = False, None, client_order_id
+
+    def tell(self, status: int, code: int | None) -> None:
+        """This is what the client gets."""
+        self.status, self.code = status, code
 
 
 class RequestLog:
@@ -123,7 +155,17 @@ def _request(record: RequestRecord) -> dict[str, Any]:
         "clientOrderId": record.client_order_id,
         "orderId": record.order_id,
         "accepted": record.accepted,
+        "orders": [
+            {
+                "orderId": deed.order_id,
+                "clientOrderId": deed.client_order_id,
+                "execution": deed.execution,
+            }
+            for deed in record.deeds
+        ],
         "status": record.status,
         "code": record.code,
+        "trueStatus": record.true_status,
+        "trueCode": record.true_code,
         "fault": record.fault,
     }

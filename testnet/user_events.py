@@ -11,6 +11,7 @@ from otonom_trader.testnet.events import (
     AccountPosition,
     BalanceUpdate,
     Execution,
+    ExternalLock,
     ListStatus,
     Prevention,
 )
@@ -58,7 +59,8 @@ def execution_report(event: Execution, now_ms: int, ticks: int) -> Json:
         "I": event.execution_id,
         "w": event.is_on_book,
         "m": fill.is_maker if fill else False,
-        "M": False,
+        # "Ignore" in the documentation, whose samples have it so.
+        "M": fill is not None,
         "O": order.time_ms * ticks,
         "Z": format_amount(event.cumulative_quote),
         "Y": _quote(fill),
@@ -104,6 +106,16 @@ def balance_update(event: BalanceUpdate, now_ms: int, ticks: int) -> Json:
     }
 
 
+def external_lock(event: ExternalLock, now_ms: int, ticks: int) -> Json:
+    return {
+        "e": "externalLockUpdate",
+        "E": now_ms * ticks,
+        "a": event.asset,
+        "d": format_amount(event.delta),
+        "T": event.time_ms * ticks,
+    }
+
+
 def list_status(event: ListStatus, now_ms: int, ticks: int) -> Json:
     return {
         "e": "listStatus",
@@ -132,18 +144,14 @@ def _quote(fill: Fill | None) -> str:
 
 
 def _prevented(event: Execution, prevention: Prevention) -> Json:
-    fields: Json = {
+    qty, price = prevention.overlap, prevention.match.price
+    return {
         "A": format_amount(event.prevented),
         "B": format_amount(prevention.last_qty),
         "u": prevention.trade_group_id,
         "U": prevention.counter_order_id,
         "Cs": event.order.symbol,
+        "pl": format_amount(qty),
+        "pL": format_amount(price),
+        "pY": format_amount(quote_of(price, qty)),
     }
-    if prevention.transferred:
-        qty, price = prevention.last_qty, prevention.match.price
-        fields |= {
-            "pl": format_amount(qty),
-            "pL": format_amount(price),
-            "pY": format_amount(quote_of(price, qty)),
-        }
-    return fields

@@ -20,6 +20,7 @@ from otonom_trader.testnet.events import (
     BalanceUpdate,
     Event,
     Execution,
+    ExternalLock,
     ListStatus,
 )
 from otonom_trader.testnet.faults import USER_PATH
@@ -82,6 +83,8 @@ class UserStreams:
             self._tell(
                 event.account, lambda ticks: user_events.balance_update(event, now_ms, ticks)
             )
+        elif isinstance(event, ExternalLock):
+            self._tell(event.account, lambda ticks: user_events.external_lock(event, now_ms, ticks))
         elif isinstance(event, ListStatus):
             self._tell(event.account, lambda ticks: user_events.list_status(event, now_ms, ticks))
 
@@ -169,4 +172,4 @@ class Subscriptions:
         self._streams.remove(subscription)
         now_ms = self._streams.clock.time_ms()
         event = user_events.stream_terminated(now_ms, self._ticks)
-        self._session.send(subscription.framed(event))
+        subscription.outlet.conclude(subscription.framed(event))

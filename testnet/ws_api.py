@@ -2,7 +2,7 @@
 
 Source: page "WebSocket API". Its endpoints are REST's (``ws_methods.py``); what belongs to the
 connection is here: logging on, user data subscriptions, rate limits in responses. Chosen where the
-documentation says nothing: logging on with a key that is not Ed25519 is refused with -1022, as
+documentation says nothing: logging on with a key that is not Ed25519 is refused with -4056, as
 clients report; subscribing without being logged on with -1002; a method that does not exist as an
 unknown path is on REST.
 """
@@ -19,14 +19,20 @@ from otonom_trader.testnet.dispatch import Outcome, Venue, dispatch, note_caller
 from otonom_trader.testnet.errors import VenueError
 from otonom_trader.testnet.faults import Delivery
 from otonom_trader.testnet.ordered_faults import OrderedFault
-from otonom_trader.testnet.security import Key, find_key
-from otonom_trader.testnet.sockets import Sockets
+from otonom_trader.testnet.security import Key, find_key, refused_key
+from otonom_trader.testnet.sockets import API_DOOR, Sockets
 from otonom_trader.testnet.streams import time_unit
 from otonom_trader.testnet.strikes import strike
 from otonom_trader.testnet.truth import RequestRecord
 from otonom_trader.testnet.user_stream import Subscriptions, UserStreams
 from otonom_trader.testnet.ws_methods import COUNTING_ORDERS, METHODS
-from otonom_trader.testnet.ws_request import Message, WsRequest, read, returns_rate_limits
+from otonom_trader.testnet.ws_request import (
+    FrameError,
+    Message,
+    WsRequest,
+    read,
+    returns_rate_limits,
+)
 from otonom_trader.testnet.ws_session import Session
 
 PATH: Final = "/ws-api/v3"
@@ -63,6 +69,7 @@ class ApiClient:
         self._shows_limits: Final = "returnRateLimits=false" not in query.split("&")
         self._subscriptions: Final = Subscriptions(session, self._ticks, users)
         self._key: Key | None = None
+        self._rights: frozenset[str] = frozenset()
         self._authorized_ms: int | None = None
         self._own_methods: Final = {
             "session.logon": signed(self._log_on, _SESSION_WEIGHT),
@@ -88,9 +95,13 @@ class ApiClient:
             return
         try:
             message = read(frame)
+        except FrameError as error:
+            self._refuse_unread(error, error.request_id, is_final=error.is_final)
+            return
+        try:
             shows_limits = returns_rate_limits(message, default=self._shows_limits)
         except VenueError as error:
-            self._refuse_unread(error)
+            self._refuse_unread(error, message.request_id)
             return
         route = self._own_methods.get(message.method) or METHODS.get(message.method)
         record = None
@@ -110,30 +121,34 @@ class ApiClient:
             self._session.send(respond(outcome))
             self._subscriptions.welcome()
             self._check_session()
-            self._hang_up_on_ban(outcome)
             return
         if record is not None:
             record.fault = ordered.name
             self._note_unexecuted(record, request)
-        self._session.spawn(self._struck(ordered, act, respond))
+        # What is on its way gets there, whether or not its connection is still open.
+        spawn = self._venue.errands.spawn if ordered.is_delay else self._session.spawn
+        spawn(self._struck(ordered, act, respond, record))
 
     async def _struck(
         self,
         ordered: OrderedFault,
         act: Callable[[], Outcome],
         respond: Callable[[Outcome], bytes],
+        record: RequestRecord | None,
     ) -> None:
         """Beside other requests: one that is held up does not hold up the next."""
-        outcome = await strike(ordered, self._session, act, self._now_ms())
+        now_ms = self._now_ms()
+        outcome = await strike(ordered, self._session, act, now_ms, record=record)
         if outcome is None:
             return
+        if ordered.fault.bans:
+            self._venue.limits.ban(self._session.address, now_ms, ordered.retry_after_s)
         response = respond(outcome)
         if ordered.fault.delivery is Delivery.TRUNCATED:
             response = response[: len(response) // 2]
         self._session.send(response)
         self._subscriptions.welcome()
         self._check_session()
-        self._hang_up_on_ban(outcome)
 
     def _response(self, message: Message, outcome: Outcome, *, shows_limits: bool) -> bytes:
         response: dict[str, Any] = {"id": message.request_id, "status": outcome.status}
@@ -150,8 +165,11 @@ class ApiClient:
         wait = outcome.error.retry_after_seconds if outcome.error is not None else None
         if wait is not None:
             now_ms = self._now_ms()
-            # Waits end on a whole second, as the windows of the limits do.
-            retry_ms = (now_ms // 1000 + wait) * 1000
+            if outcome.status == HTTPStatus.IM_A_TEAPOT:
+                retry_ms = self._venue.limits.banned_until_ms(self._session.address)
+            else:
+                # Other waits end on a whole second, as the windows of the limits do.
+                retry_ms = (now_ms // 1000 + wait) * 1000
             times = {"serverTime": now_ms * self._ticks, "retryAfter": retry_ms * self._ticks}
             error["data"] = {**error.get("data", {}), **times}
         return error
@@ -169,34 +187,45 @@ class ApiClient:
         ]
         return shown
 
-    def _refuse_unread(self, error: VenueError) -> None:
-        """A frame that is no request counts as one of the least weight."""
+    def _refuse_unread(
+        self, error: VenueError, request_id: int | str | None, *, is_final: bool = False
+    ) -> None:
+        """A frame that is no request counts as one of the least weight. Before the venue hangs up
+        it tells no rate limits, as in clients' logs.
+        """
         try:
             self._venue.limits.charge(self._session.address, 1, self._now_ms(), is_raw=False)
         except VenueError as limited:
             error = limited
         outcome = refusal(error, Outcome(HTTPStatus.OK, None))
-        unread = Message(None, "", {})
-        self._session.send(self._response(unread, outcome, shows_limits=self._shows_limits))
-        self._hang_up_on_ban(outcome)
-
-    def _hang_up_on_ban(self, outcome: Outcome) -> None:
-        if outcome.status == HTTPStatus.IM_A_TEAPOT:
-            self._session.close(WSCloseCode.POLICY_VIOLATION)
+        unread = Message(request_id, "", {})
+        shows_limits = self._shows_limits and not is_final
+        self._session.send(self._response(unread, outcome, shows_limits=shows_limits))
+        if is_final:
+            self._session.close(WSCloseCode.POLICY_VIOLATION, "disconnected")
 
     def _session_key(self, message: Message) -> Key | None:
         return None if message.method in _NAMING_THEIR_KEY else self._key
 
     def _check_session(self) -> None:
-        """A key that became invalid ends the session after the next request."""
+        """A key that became invalid, or lost a permission, ends the session after the next
+        request.
+        """
         if self._key is None:
             return
         try:
-            find_key(self._venue.keys, self._key.api_key)
+            self._valid(self._key)
         except VenueError as error:
             self._forget_key()
             push = {"id": None, "status": error.status, "error": error.content}
             self._session.send(_encode(push))
+
+    def _valid(self, key: Key) -> Key:
+        """The key of the session; -2015 where it may do less than when it logged on."""
+        valid = find_key(self._venue.keys, key.api_key)
+        if not self._rights <= _rights_of(valid):
+            raise refused_key()
+        return valid
 
     def _note_unexecuted(self, record: RequestRecord, request: WsRequest) -> None:
         try:
@@ -216,8 +245,9 @@ class ApiClient:
     def _log_on(self, call: Call) -> Any:
         key = call.signed_key
         if not key.is_ed25519:
-            raise VenueError(-1022, "Signature for this request is not valid.")
+            raise VenueError(-4056, f"{key.kind} API key is not supported.")
         self._key = key
+        self._rights = _rights_of(key)
         self._authorized_ms = call.now_ms
         return self._status(call)
 
@@ -250,7 +280,7 @@ class ApiClient:
                 "You are not authorized to execute this request.",
                 status=HTTPStatus.UNAUTHORIZED,
             )
-        key = find_key(self._venue.keys, self._key.api_key)
+        key = self._valid(self._key)
         return {"subscriptionId": self._subscriptions.add(key.account, by_logon=True)}
 
     def _subscribe_signed(self, call: Call) -> Any:
@@ -272,7 +302,13 @@ class WsApi:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         return await self._sockets.serve(
             request,
-            door="api",
+            door=API_DOOR,
             weight=_CONNECT_WEIGHT,
             client=lambda session: ApiClient(request, session, self._venue, self._users),
         )
+
+
+def _rights_of(key: Key) -> frozenset[str]:
+    """What a key may do over this door."""
+    rights = {"read": key.can_read, "trade": key.can_trade}
+    return frozenset(name for name, is_granted in rights.items() if is_granted)

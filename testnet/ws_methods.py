@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from otonom_trader.testnet import reference_data
+from otonom_trader.testnet import reference_data, replacing
 from otonom_trader.testnet.call import Call, Route
 from otonom_trader.testnet.routes import ROUTES
 
@@ -30,6 +30,8 @@ _TWINS: Final = {
     "ticker.book": "GET /api/v3/ticker/bookTicker",
     "referencePrice": "GET /api/v3/referencePrice",
     "referencePrice.calculation": "GET /api/v3/referencePrice/calculation",
+    "sor.order.place": "POST /api/v3/sor/order",
+    "sor.order.test": "POST /api/v3/sor/order/test",
     "order.place": "POST /api/v3/order",
     "order.test": "POST /api/v3/order/test",
     "order.status": "GET /api/v3/order",
@@ -94,7 +96,11 @@ def _served() -> dict[str, Route]:
         for http, _, path in (twin.partition(" "),)
     }
     info = ROUTES["GET", "/api/v3/exchangeInfo"]
-    return methods | {"exchangeInfo": replace(info, handler=_exchange_info)}
+    replacement = methods["order.cancelReplace"]
+    return methods | {
+        "exchangeInfo": replace(info, handler=_exchange_info),
+        "order.cancelReplace": replace(replacement, handler=replacing.replace_order_over_websocket),
+    }
 
 
 METHODS: Final[Mapping[str, Route]] = _served()

@@ -19,6 +19,7 @@ from otonom_trader.testnet.security import Key, check_timing, find_key, verify
 
 _VERSION: Final = "v3/"
 _INTEGER: Final = re.compile("-?[0-9]{1,19}")
+_NAME: Final = re.compile("[a-zA-Z0-9_-]{1,36}")
 # These belong to the connection and to security, not to any endpoint.
 _OUTER: Final = frozenset({"apiKey", "returnRateLimits"})
 
@@ -45,6 +46,19 @@ def parse_json(text: str | bytes, *, exact_numbers: bool) -> Any:
     return value
 
 
+class FrameError(VenueError):
+    """A frame that is no request (-1135): its id as far as that could be read, and whether the
+    venue hangs up over it.
+    """
+
+    def __init__(
+        self, problem: str, request_id: int | str | None = None, *, is_final: bool = False
+    ) -> None:
+        super().__init__(-1135, problem)
+        self.request_id: Final = request_id
+        self.is_final: Final = is_final
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A frame as it was understood."""
@@ -55,21 +69,24 @@ class Message:
 
 
 def read(frame: str | bytes) -> Message:
-    """Raises VenueError (-1135) where the frame is not a request."""
+    """Raises FrameError where the frame is not a request."""
     try:
         wanted = parse_json(frame, exact_numbers=True)
     except ValueError:
-        raise VenueError(-1135, "Invalid JSON Request") from None
+        raise FrameError("Invalid JSON Request") from None
     if not isinstance(wanted, dict):
-        raise VenueError(-1135, "Invalid JSON Request")
+        raise FrameError("Invalid JSON Request")
     request_id = _request_id(wanted)
     method = wanted.get("method")
     if not isinstance(method, str) or isinstance(method, Number):
-        raise VenueError(-1135, "Invalid 'method' in JSON request; expected a string.")
+        raise FrameError("Invalid 'method' in JSON request; expected a string.", request_id)
     parameters = wanted.get("params", {})
     if not isinstance(parameters, dict):
-        raise VenueError(-1135, "Invalid 'params' in JSON request; expected an object.")
-    texts = {name: text_of(name, value) for name, value in parameters.items()}
+        raise FrameError("Invalid 'params' in JSON request; expected an object.", request_id)
+    try:
+        texts = {name: text_of(name, value) for name, value in parameters.items()}
+    except VenueError as error:
+        raise FrameError(error.msg, request_id) from None
     return Message(request_id, method.removeprefix(_VERSION), texts)
 
 
@@ -135,12 +152,22 @@ def returns_rate_limits(message: Message, *, default: bool) -> bool:
 
 
 def _request_id(wanted: Mapping[str, Any]) -> int | str | None:
-    request_id = wanted.get("id")
-    if isinstance(request_id, Number) and _INTEGER.fullmatch(request_id):
-        return int(request_id)
-    if "id" not in wanted or isinstance(request_id, Number | bool | list | dict):
-        raise VenueError(-1135, "Invalid 'id' in JSON request; expected an integer or a string.")
-    return None if request_id is None else str(request_id)
+    """Over one that is malformed the venue hangs up, as clients' logs show; one that is missing
+    is taken for that.
+    """
+    request_id = wanted.get("id", "")
+    if request_id is None:
+        return None
+    if isinstance(request_id, Number):
+        if _INTEGER.fullmatch(request_id):
+            return int(request_id)
+    elif isinstance(request_id, str) and _NAME.fullmatch(request_id):
+        return str(request_id)
+    raise FrameError(
+        "Invalid 'id' in JSON request; expected an integer, a string matching "
+        "'^[a-zA-Z0-9-_]{1,36}$', or null.",
+        is_final=True,
+    )
 
 
 def text_of(name: str, value: Any) -> str:

@@ -46,6 +46,8 @@ class Session:
         self.ended: Final = asyncio.Event()
         self.is_silent: Callable[[], bool] = lambda: False
         """Asked before anything is sent; what is not sent then never is."""
+        self.is_leaving = False
+        """Whether the client was told that the connection will close."""
         self.farewell: Callable[[], bytes] = lambda: b""
         """The serverShutdown event in this connection's form."""
 

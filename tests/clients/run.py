@@ -67,8 +67,16 @@ def python_of(client: str) -> Path:
     ENVIRONMENTS.mkdir(exist_ok=True)
     (ENVIRONMENTS / ".gitignore").write_text("*\n", encoding="utf-8")
     subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    subprocess.run([*pip, "-r", HERE / "pins" / f"{client}.txt"], check=True)
+    pip = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+    ]
+    subprocess.run([*pip, "-r", str(HERE / "pins" / f"{client}.txt")], check=True)
     installed.write_text(pins, encoding="utf-8")
     return python
 
@@ -126,8 +134,8 @@ async def check(client: str, python: Path, announced: Path, pytest_options: list
         name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
     } | {"NO_PROXY": "127.0.0.1", ANNOUNCED_IN: str(announced), "PYTHONDONTWRITEBYTECODE": "1"}
     process = await asyncio.create_subprocess_exec(
-        *(python, "-m", "pytest", "-v", f"--rootdir={ROOT}", "-c", HERE / "pytest.ini"),
-        *(HERE / SUITES[client], *pytest_options),
+        *(str(python), "-m", "pytest", "-v", f"--rootdir={ROOT}", "-c", str(HERE / "pytest.ini")),
+        *(str(HERE / SUITES[client]), *pytest_options),
         cwd=ROOT,
         env=environment,
     )

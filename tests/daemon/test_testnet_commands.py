@@ -67,6 +67,8 @@ async def test_an_unknown_fault_is_refused_with_the_ones_there_are() -> None:
         (("--balance", "USDT"), "is not ASSET=AMOUNT"),
         (("--limit", "patience=1"), "unknown limit 'patience'"),
         (("--public-key", "pem"), "is not KEY=FILE"),
+        (("--account", "bob,key"), "account 'bob' is not NAME,KEY,SECRET"),
+        (("--account", "bob,testApiKey,secret"), "have the same API key"),
         (("faults", "--url", "https://api.binance.com"), "is no local testnet"),
     ],
 )
@@ -76,6 +78,21 @@ async def test_what_cannot_be_meant_is_a_usage_error(
     status, _, err = await command(*arguments)
     assert (status, sentence in err) == (64, True), err
     assert "Traceback" not in err
+
+
+async def test_several_accounts_may_be_given() -> None:
+    accounts = ("--account", "bob,bob-key,bob-secret,USDT=5", "--account", "eve,eve-key,eve-secret")
+    process = await asyncio.create_subprocess_exec(
+        *ENTRY, "--market", "empty", *accounts, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    url = (await process.stdout.readline()).decode().split()[-1]
+    balances = json.loads((await command("truth", "--url", url))[1])["balances"]
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
+    assert balances["bob"]["USDT"]["free"] == "5.00000000"
+    assert balances["bob"]["BTC"]["free"] == "0.00000000"
+    assert balances["eve"]["BTC"]["free"] == "0.50000000"
 
 
 async def test_no_testnet_at_the_url_is_said_so() -> None:

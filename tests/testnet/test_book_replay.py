@@ -23,6 +23,7 @@ from otonom_trader.testnet import (
 from otonom_trader.testnet.amounts import SCALE, format_amount, parse_amount
 from otonom_trader.testnet.book_replay import BookReplay, Pace
 from otonom_trader.testnet.built_in import RECORDED_LISTING
+from otonom_trader.testnet.clock import VenueClock
 from otonom_trader.testnet.config import HistoryCaps
 from otonom_trader.testnet.depth_feed import DepthFeed
 from otonom_trader.testnet.errors import VenueError
@@ -169,6 +170,32 @@ async def test_recorded_trades_are_on_the_tape(recorded: Path) -> None:
                 at_ms = NOON_MS + frame["T"] - int(earliest * 1000)
                 assert {t.time_ms for t in trades} == {at_ms}
         assert_conserved(venue)
+
+
+async def test_candles_are_told_when_the_recording_has_them(recorded: Path) -> None:
+    clock = ManualClock(NOON_MS)
+    config = config_for(recorded / "rest.txt", recorded / "stream.txt", clock)
+    kinds = ("kline_1m", "aggTrade")
+    names = "/".join(f"{symbol.lower()}@{kind}" for symbol in SYMBOLS for kind in kinds)
+    told = []
+    async with (
+        LocalTestnet(config) as venue,
+        aiohttp.ClientSession() as session,
+        wire(session, venue.url, f"/stream?streams={names}") as stream,
+    ):
+        await stream.heard()
+        for second in range(1, 32):
+            play_until(venue, clock, second * 1000)
+            told += await stream.heard()
+    kept = [frame["s"] for frame in frames_of(recorded) if frame.get("e") == "kline"]
+    assert len(kept) > 1
+    candles = [entry["data"] for entry in told if entry["stream"].endswith("kline_1m")]
+    trades = [entry["data"] for entry in told if entry["stream"].endswith("aggTrade")]
+    assert [candle["s"] for candle in candles] == kept
+    # As recorded, in the same moment as the trade.
+    assert [(candle["s"], candle["E"]) for candle in candles] == [
+        (trade["s"], trade["E"]) for trade in trades
+    ]
 
 
 @pytest.mark.parametrize("trades_too", [False, True], ids=["alone", "beside a trading client"])
@@ -635,6 +662,7 @@ class Floor:
 
     def __init__(self, recording: Recording) -> None:
         self.clock = ManualClock(NOON_MS)
+        self.told_clock = VenueClock(self.clock)
         self.exchange = Exchange(seed=1, history=HistoryCaps(), listing=RECORDED_LISTING)
         self.rules = self.exchange.engine.rules["NKNUSDT"]
         self.clients = [
@@ -650,7 +678,7 @@ class Floor:
             recording,
             self.exchange.open_participant("market-replay"),
             pace,
-            self.clock,
+            self.told_clock,
         )
         self.replay.open()
         self.book = self.exchange.engine.books["NKNUSDT"]
@@ -706,6 +734,20 @@ def test_a_step_that_is_played_late_prints_no_earlier_than_the_last_trade() -> N
     floor.exchange.place(floor.clients[0], bought, floor.clock.time_ms())
     floor.replay.advance()
     assert [trade.time_ms for trade in floor.prints] == [NOON_MS + 1000, NOON_MS + 1000]
+
+
+def test_setting_the_clock_moves_what_is_stamped_and_not_when_it_is_played() -> None:
+    book = {Side.BUY: {35 * CENT: 9 * SCALE}, Side.SELL: {36 * CENT: 9 * SCALE}}
+    steps = tuple(
+        RecordedTrade(at_ms, 35 * CENT, SCALE, buyer_is_maker=True)
+        for at_ms in (1_000_100, 1_000_200, 1_000_300)
+    )
+    floor = Floor(Recording("NKNUSDT", Diff(1_000_000, 1, 1, book), steps))
+    for skew_ms in (60_000, 0, 70_000):
+        floor.told_clock.skew_ms = skew_ms
+        floor.clock.advance(0.1)
+        floor.replay.advance()
+    assert [trade.time_ms - NOON_MS for trade in floor.prints] == [60_100, 60_100, 70_300]
 
 
 @settings(max_examples=150, deadline=None)
@@ -764,7 +806,8 @@ def test_beside_any_clients_the_book_stays_sound_and_is_followed(
         if told is not None:
             (first, last), (bids, asks) = told
             local.apply({"U": first, "u": last, "b": bids, "a": asks})
-        assert local.update_id == floor.book.update_id
+        # A diff without levels is an update that nobody is told of.
+        assert told is None or local.update_id == floor.book.update_id
         assert local.sides == {
             "b": {format_amount(x.price): format_amount(x.qty) for x in floor.book.bids},
             "a": {format_amount(x.price): format_amount(x.qty) for x in floor.book.asks},

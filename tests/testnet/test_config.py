@@ -72,6 +72,38 @@ def test_a_malformed_balance_is_refused(texts: list[str], problem: str) -> None:
         parse_balances(texts)
 
 
+def test_an_account_has_a_name_and_a_key_and_may_have_more() -> None:
+    assert AccountConfig.parse("bob,bob-key,bob-secret") == AccountConfig(
+        "bob-key", "bob-secret", name="bob"
+    )
+    told = "eve, eve-key, eve-secret, usdt=5, BTC=0.1, permissions=SPOT+MARGIN"
+    assert AccountConfig.parse(told) == AccountConfig(
+        "eve-key",
+        "eve-secret",
+        name="eve",
+        balances={"USDT": Decimal(5), "BTC": Decimal("0.1")},
+        permissions=frozenset({"SPOT", "MARGIN"}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("eve", "account 'eve' is not NAME,KEY,SECRET"),
+        ("eve,key", "account 'eve' is not NAME,KEY,SECRET"),
+        ("eve,key,", "account 'eve' is not NAME,KEY,SECRET"),
+        (",key,hidden", "account '' is not NAME,KEY,SECRET"),
+        ("eve,key,hidden,", "account 'eve' is not NAME,KEY,SECRET"),
+        ("eve,key,hidden,permissions=", "account 'eve' is not NAME,KEY,SECRET"),
+        ("eve,key,hidden,USDT", "balance 'USDT' is not ASSET=AMOUNT"),
+    ],
+)
+def test_a_malformed_account_is_refused_without_its_secret(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem) as caught:
+        AccountConfig.parse(text)
+    assert "hidden" not in str(caught.value)
+
+
 def test_limits_are_name_and_number() -> None:
     limits = RateLimits.parse(["orders_per_10_seconds=1000", "weight_per_minute=99"])
     assert limits == RateLimits(orders_per_10_seconds=1000, weight_per_minute=99)
@@ -97,6 +129,13 @@ def test_an_unknown_or_empty_limit_is_refused(text: str) -> None:
 def test_a_venue_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"port|speed|warmup|certificate|API key"):
         TestnetConfig(**wrong)  # type: ignore[arg-type]
+
+
+async def test_an_account_is_not_called_as_one_of_the_venue_is() -> None:
+    config = TestnetConfig(accounts=(AccountConfig(name="market-maker"),))
+    with pytest.raises(ValueError, match="an account is called 'market-maker', as one"):
+        async with LocalTestnet(config):
+            pass
 
 
 async def test_two_accounts_have_two_names() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from otonom_trader.testnet import LocalTestnet, ManualClock
 from tests.testnet.conftest import ALICE, Answer, Client
+from tests.testnet.test_reply_shapes import OTO
 from tests.testnet.wire import Signer, wire
 
 
@@ -168,6 +169,104 @@ async def test_an_order_can_be_placed_by_hand_in_a_clients_account(
     assert [entry["clientOrderId"] for entry in found] == ["from-the-app"]
 
 
+async def test_what_is_free_can_be_locked_from_outside_and_released(
+    venue: LocalTestnet, session: aiohttp.ClientSession, alice: Client, clock: ManualClock
+) -> None:
+    async with wire(session, venue.url, "/ws-api/v3") as api:
+        await api.ask(Signer(ALICE, clock).request("userDataStream.subscribe.signature"))
+        lock = {"account": "alice", "asset": "USDT", "amount": "99000"}
+        assert (await post(alice, "locks", lock)).content == {}
+        now = clock.time_ms()
+        assert (await api.hear())["event"] == {
+            "e": "externalLockUpdate",
+            "E": now,
+            "a": "USDT",
+            "d": "99000.00000000",
+            "T": now,
+        }
+        assert (await api.hear())["event"]["B"] == [
+            {"a": "USDT", "f": "1000.00000000", "l": "99000.00000000"}
+        ]
+        refused = await alice.limit("BUY", "0.1", "20000")
+        assert refused.content["code"] == -2010
+        assert (await alice.limit("BUY", "0.01", "20000")).status == 200
+        # What an order locks is not released from outside.
+        assert (await post(alice, "locks", lock | {"amount": "-99000.5"})).status == 400
+        assert (await post(alice, "locks", lock | {"amount": "-99000"})).status == 200
+        told = [(await api.hear())["event"] for _ in range(4)]
+        assert [(event["e"], event.get("d")) for event in told[2:]] == [
+            ("externalLockUpdate", "-99000.00000000"),
+            ("outboundAccountPosition", None),
+        ]
+    truth = await alice.truth()
+    assert truth["balances"]["alice"]["USDT"] == {
+        "free": "99800.00000000",
+        "locked": "200.00000000",
+    }
+
+
+async def test_the_venue_itself_can_end_an_order(
+    venue: LocalTestnet, session: aiohttp.ClientSession, alice: Client, clock: ManualClock
+) -> None:
+    await alice.limit("BUY", "0.1", "20000", newClientOrderId="mine")
+    async with wire(session, venue.url, "/ws-api/v3") as api:
+        await api.ask(Signer(ALICE, clock).request("userDataStream.subscribe.signature"))
+        by_id = {"account": "alice", "symbol": "BTCUSDT", "origClientOrderId": "mine"}
+        answer = await post(
+            alice, "orders", by_id | {"reason": "EXCHANGE_CANCELED"}, method="DELETE"
+        )
+        assert (answer.status, answer.content["status"]) == (200, "EXPIRED")
+        report, position = [(await api.hear())["event"] for _ in range(2)]
+    assert {name: report[name] for name in ("x", "X", "c", "C", "eR", "w")} == {
+        "x": "EXPIRED",
+        "X": "EXPIRED",
+        "c": "mine",
+        "C": "",
+        "eR": "EXCHANGE_CANCELED",
+        "w": False,
+    }
+    assert position["B"][1] == {"a": "USDT", "f": "100000.00000000", "l": "0.00000000"}
+    found = await alice.signed("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="mine")
+    assert (found.content["status"], found.content["expiryReason"]) == (
+        "EXPIRED",
+        "EXCHANGE_CANCELED",
+    )
+    assert (await alice.get("/api/v3/depth", symbol="BTCUSDT")).content["bids"] == []
+
+
+async def test_with_an_order_of_a_list_the_venue_ends_the_list(
+    alice: Client, venue: LocalTestnet
+) -> None:
+    placed = await alice.signed("POST", "/api/v3/orderList/oto", **OTO)
+    assert placed.status == 200, placed.content
+    order_id = placed.content["orders"][0]["orderId"]
+    content = {
+        "account": "alice",
+        "symbol": OTO["symbol"],
+        "orderId": order_id,
+        "reason": "EXCHANGE_CANCELED",
+    }
+    assert (await post(alice, "orders", content, method="DELETE")).status == 200
+    orders = venue.exchange.engine.accounts["alice"].orders.values()
+    assert [order.expiry_reason for order in orders] == [
+        "EXCHANGE_CANCELED",
+        "OTO_PHASE_ONE_EXPIRED",
+    ]
+    assert (await alice.signed("GET", "/api/v3/openOrderList")).content == []
+
+
+@pytest.mark.parametrize("reason", ["OCO_TRIGGER", "", 5, ["EXCHANGE_CANCELED"]])
+async def test_the_venue_ends_orders_for_one_reason_only(alice: Client, reason: Any) -> None:
+    await alice.limit("BUY", "0.1", "20000", newClientOrderId="mine")
+    content = {"account": "alice", "symbol": "BTCUSDT", "orderId": 1, "reason": reason}
+    answer = await post(alice, "orders", content, method="DELETE")
+    assert (answer.status, answer.content["error"]) == (
+        400,
+        "the only reason is EXCHANGE_CANCELED",
+    )
+    assert [order["status"] for order in (await alice.truth())["orders"]] == ["NEW"]
+
+
 @pytest.mark.parametrize(
     ("path", "content", "problem"),
     [
@@ -181,6 +280,9 @@ async def test_an_order_can_be_placed_by_hand_in_a_clients_account(
         ("transfers", {"account": "alice", "asset": "USDT", "amount": "x"}, "plain decimal"),
         ("transfers", {"account": "alice", "asset": "USDT", "amount": "-1e9"}, "plain decimal"),
         ("transfers", {"account": "alice", "asset": "USDT", "amount": "-100001"}, "insufficient"),
+        ("locks", {"asset": "USDT", "amount": "1"}, "must name a client's account"),
+        ("locks", {"account": "alice", "asset": "USDT", "amount": "100001"}, "insufficient"),
+        ("locks", {"account": "alice", "asset": "USDT", "amount": "-1"}, "insufficient"),
     ],
 )
 async def test_what_cannot_be_done_by_hand_is_refused_in_words(

@@ -11,6 +11,7 @@ import pytest
 from otonom_trader.testnet import LocalTestnet, ManualClock, MarketSpec, TestnetConfig
 from otonom_trader.testnet.exchange_info import read_listing, symbol_reply
 from tests.testnet.conftest import ALICE, BOB, NOON_MS, Client
+from tests.testnet.wire import turn
 
 BTC = {"symbol": "BTCUSDT"}
 LIMIT = BTC | {
@@ -299,3 +300,78 @@ class TestExchangeFilters:
         ]
         assert len(shown["exchangeFilters"]) == 4
         assert (await bob.signed("GET", "/api/v3/myFilters", **BTC)).content["assetFilters"] == []
+
+
+@pytest.mark.parametrize(
+    ("fine", "coarse"),
+    [
+        ({"quantity": "0.1000000"}, {"quantity": "0.100000"}),
+        ({"price": "20000.00000"}, {"price": "20000.0000"}),
+        ({"icebergQty": "0.0100000"}, {"icebergQty": "0.010000"}),
+        ({"type": "MARKET", "quoteOrderQty": "10.12345"}, None),
+        ({"type": "STOP_LOSS_LIMIT", "stopPrice": "25000.00000"}, None),
+    ],
+)
+async def test_amounts_have_no_more_decimals_than_their_asset(
+    venue: LocalTestnet, alice: Client, fine: dict[str, str], coarse: dict[str, str] | None
+) -> None:
+    rules = venue.exchange.engine.rules["BTCUSDT"]
+    info = {**rules.info, "baseAssetPrecision": 6, "quotePrecision": 4, "quoteAssetPrecision": 4}
+    venue.exchange.engine.rules["BTCUSDT"] = replace(rules, info=info)
+    order = BTC if fine.get("type") == "MARKET" else LIMIT
+    answer = await alice.order(**order | {"side": "BUY"} | fine)
+    name = list(fine)[-1]
+    assert answer.refusal == (400, -1111, f"Parameter '{name}' has too much precision.")
+    if coarse is not None:
+        assert (await alice.order(**LIMIT | {"quantity": "0.1"} | coarse)).status == 200
+
+
+async def test_an_amended_quantity_has_no_more_decimals_than_its_asset(
+    venue: LocalTestnet, alice: Client
+) -> None:
+    rules = venue.exchange.engine.rules["BTCUSDT"]
+    info = {**rules.info, "baseAssetPrecision": 6}
+    venue.exchange.engine.rules["BTCUSDT"] = replace(rules, info=info)
+    await alice.order(**LIMIT, newClientOrderId="mine")
+    path, mine = "/api/v3/order/amend/keepPriority", BTC | {"origClientOrderId": "mine"}
+    answer = await alice.signed("PUT", path, **mine, newQty="0.0050000")
+    assert answer.refusal == (400, -1111, "Parameter 'newQty' has too much precision.")
+    assert (await alice.signed("PUT", path, **mine, newQty="0.005000")).status == 200
+
+
+class TestASymbolThatDidNotTrade:
+    @pytest.fixture
+    def config(self, config: TestnetConfig, shared_data: Path) -> TestnetConfig:
+        info = shared_data / "exchangeInfo-2025-08-07.json"
+        market = MarketSpec(symbol="ETHBTC")
+        return replace(config, exchange_info=info, market=market, warmup_bars=3)
+
+    async def test_it_gets_a_market_when_it_begins_to(
+        self, venue: LocalTestnet, alice: Client, clock: ManualClock
+    ) -> None:
+        eos = {"symbol": "EOSETH"}
+        before = (await alice.get("/api/v3/depth", **eos)).content
+        assert before == {"lastUpdateId": 0, "bids": [], "asks": []}
+        body = json.dumps({"status": "TRADING"})
+        clock.advance(100)
+        assert (await alice.send("POST", "/testnet/symbols/EOSETH", body=body)).status == 200
+        depth = (await alice.get("/api/v3/depth", **eos)).content
+        assert len(depth["bids"]) > 10
+        assert len(depth["asks"]) > 10
+        trades = (await alice.get("/api/v3/trades", **eos)).content
+        assert trades[0]["time"] < trades[-1]["time"] <= clock.time_ms()
+
+    async def test_it_is_played_on_through_what_happens_to_it(
+        self, venue: LocalTestnet, alice: Client, clock: ManualClock
+    ) -> None:
+        counts = []
+        for status in ("TRADING", "BREAK", "TRADING"):
+            body = json.dumps({"status": status})
+            await alice.send("POST", "/testnet/symbols/EOSETH", body=body)
+            for _ in range(20):
+                clock.advance(0.5)
+                for _ in range(10):
+                    await turn()
+            content = (await alice.get("/api/v3/ticker/24hr", symbol="EOSETH")).content
+            counts.append(content["count"])
+        assert 0 < counts[0] == counts[1] < counts[2]

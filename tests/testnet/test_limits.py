@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import aiohttp
 import pytest
 
-from otonom_trader.testnet import RateLimits, TestnetConfig
+from otonom_trader.testnet import LocalTestnet, ManualClock, RateLimits, TestnetConfig
 from tests.testnet.conftest import Client
+from tests.testnet.wire import wire
 
 WEIGHT = "X-MBX-USED-WEIGHT-1M"
 BTC = {"symbol": "BTCUSDT"}
@@ -76,6 +78,19 @@ async def test_weight_starts_anew_with_the_minute_of_the_clock(alice: Client) ->
     assert (await alice.get("/api/v3/ping")).headers[WEIGHT] == "2"
     alice.clock.advance(1)
     assert (await alice.get("/api/v3/ping")).headers[WEIGHT] == "1"
+
+
+@pytest.mark.parametrize(
+    ("text", "weight"), [("true", "20"), ("TRUE", "20"), ("True", "20"), ("FALSE", "1")]
+)
+async def test_asking_for_commission_rates_weighs_more_however_it_is_spelt(
+    alice: Client, text: str, weight: str
+) -> None:
+    order = BTC | {"side": "BUY", "type": "MARKET", "quantity": "1"}
+    path = "/api/v3/order/test"
+    answer = await alice.signed("POST", path, **order, computeCommissionRates=text)
+    assert (answer.status, answer.headers[WEIGHT]) == (200, weight)
+    assert (answer.content != {}) is (weight == "20")
 
 
 class TestOverTheLimit:
@@ -196,6 +211,59 @@ class TestBans:
             assert (await alice.get("/api/v3/ping")).status == 418
             alice.clock.advance(1)
         assert lengths == [2, 8, 32, 128, 512, 2048, 4320, 4320]
+
+    async def test_a_banned_address_loses_its_websocket_api_connections_at_once(
+        self, config: TestnetConfig, session: aiohttp.ClientSession, clock: ManualClock
+    ) -> None:
+        limits = RateLimits(weight_per_minute=4, refusals_before_ban=1)
+        path = "/ws-api/v3?returnRateLimits=false"
+        async with (
+            LocalTestnet(replace(config, limits=limits)) as venue,
+            wire(session, venue.url, "/ws") as stream,
+            wire(session, venue.url, path) as first,
+            wire(session, venue.url, path) as second,
+        ):
+            rest = Client(venue.url, session, clock, "", "")
+            assert [(await rest.get("/api/v3/ping")).status for _ in range(2)] == [429, 418]
+            for idle in (first, second):
+                assert await idle.ending() == (1008, "disconnected")
+                assert idle.events == []
+            listed = await stream.ask({"method": "LIST_SUBSCRIPTIONS", "id": 1})
+            assert listed == {"result": [], "id": 1}
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                async with wire(session, venue.url, path):
+                    pass
+            assert refused.value.status == 418
+
+    async def test_a_response_tells_the_very_moment_the_ban_ends(
+        self, config: TestnetConfig, session: aiohttp.ClientSession, clock: ManualClock
+    ) -> None:
+        clock.advance(0.841)
+        limits = RateLimits(weight_per_minute=2, refusals_before_ban=1)
+        async with (
+            LocalTestnet(replace(config, limits=limits)) as venue,
+            wire(session, venue.url, "/ws-api/v3?returnRateLimits=false") as api,
+        ):
+            assert (await api.call("ping"))["status"] == 429
+            banned = await api.call("ping")
+            assert banned["status"] == 418
+            until = clock.time_ms() + 120_000
+            assert banned["error"]["data"] == {
+                "serverTime": clock.time_ms(),
+                "retryAfter": until,
+            }
+            assert f"IP banned until {until}." in banned["error"]["msg"]
+            assert await api.ending() == (1008, "disconnected")
+            rest = Client(venue.url, session, clock, "", "")
+            clock.advance(30.5)
+            seconds = int((await rest.get("/api/v3/ping")).headers["Retry-After"])
+            assert (
+                clock.time_ms() + seconds * 1000 >= until > clock.time_ms() + seconds * 1000 - 1000
+            )
+            clock.advance((until - clock.time_ms() - 1) / 1000)
+            assert (await rest.get("/api/v3/ping")).status == 418
+            clock.advance(0.001)
+            assert (await rest.get("/api/v3/ping")).status == 200
 
     async def test_who_backs_off_is_not_banned(self, alice: Client) -> None:
         for _ in range(5):

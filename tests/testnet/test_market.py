@@ -210,18 +210,117 @@ async def test_an_order_at_an_extreme_is_filled_by_what_traded_there_and_no_more
     assert_conserved(venue)
 
 
-async def test_a_large_order_in_the_way_is_filled_whole_before_the_price_moves_on(
+def prints_of(venue: LocalTestnet) -> list[Trade]:
+    """The symbol's trades from now on, as they happen."""
+    prints: list[Trade] = []
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Trade) and event.symbol == "BTCUSDT":
+            prints.append(event)
+
+    venue.exchange.listeners.append(on_event)
+    return prints
+
+
+async def test_a_large_order_in_the_way_is_filled_part_by_part_before_the_price_moves_on(
     replay: Replay,
 ) -> None:
     venue, clock, alice = replay
-    for _ in range(5):
-        await alice.limit("SELL", "2", "20100")
+    prints = prints_of(venue)
+    statuses = []
+    for number in range(5):
+        order = await alice.limit("SELL", "2", "20100", newClientOrderId=f"n{number}")
+        assert order.content["status"] == "NEW"
+    # The third bar would go on to 20200.
+    for _ in range(32):
+        play_until(venue, clock, 0.25, 0.25)
+        book = venue.exchange.engine.books["BTCUSDT"]
+        bid, ask = book.bids.best(), book.asks.best()
+        assert bid is not None
+        assert ask is not None
+        assert bid.price < ask.price
+        orders = (await alice.signed("GET", "/api/v3/allOrders", symbol="BTCUSDT")).content
+        statuses.append([entry["status"] for entry in orders])
+        if "FILLED" not in statuses[-1][-1:]:
+            assert all(trade.price <= 20100 * 10**8 for trade in prints)
+    # One after the other, the oldest first.
+    rank = ["NEW", "PARTIALLY_FILLED", "FILLED"].index
+    for seen in statuses:
+        assert [rank(status) for status in seen] == sorted(map(rank, seen), reverse=True)
+    assert any("PARTIALLY_FILLED" in seen for seen in statuses)
+    assert statuses[-1] == ["FILLED"] * 5
+    fills = (await alice.signed("GET", "/api/v3/myTrades", symbol="BTCUSDT")).content
+    assert {fill["price"] for fill in fills} == {"20100.00000000"}
+    assert len({fill["time"] for fill in fills}) > 1
+    # Whoever is in the way, a bar trades its volume.
+    assert [c.volume for c in candles(venue)[: len(BARS)]] == [bar[4] * 10**8 for bar in BARS]
+    assert_conserved(venue)
+
+
+RICH = replace(ALICE, balances={"USDT": Decimal(10**9), "BTC": Decimal(10**5)})
+
+
+async def test_an_order_larger_than_all_that_trades_holds_the_price_until_it_is_cancelled(
+    bars_file: Path,
+) -> None:
+    clock = ManualClock(NOON_MS)
+    async with (
+        LocalTestnet(config_for(bars_file, clock, accounts=(RICH,))) as venue,
+        aiohttp.ClientSession() as session,
+    ):
+        alice = Client(venue.url, session, clock, RICH.api_key, RICH.api_secret)
+        await alice.limit("SELL", "90", "20100", newClientOrderId="wall")
+        play_until(venue, clock, 2.75, 0.25)
+        third = candles(venue)[2]
+        assert (third.open, third.high, third.close) == (
+            20010 * 10**8,
+            20100 * 10**8,
+            20100 * 10**8,
+        )
+        by_id = {"symbol": "BTCUSDT", "origClientOrderId": "wall"}
+        found = await alice.signed("GET", "/api/v3/order", **by_id)
+        assert found.content["status"] == "PARTIALLY_FILLED"
+        fills = (await alice.signed("GET", "/api/v3/myTrades", symbol="BTCUSDT")).content
+        assert len(fills) > 1
+        assert {fill["price"] for fill in fills} == {"20100.00000000"}
+        await alice.signed("DELETE", "/api/v3/order", **by_id)
+        play_until(venue, clock, 1, 0.25)
+        assert shown(candles(venue)[3]) == Bar(*(figure * 10**8 for figure in BARS[3]))
+        assert_conserved(venue)
+
+
+async def test_whoever_is_in_its_way_the_market_trades_its_volume_and_no_more(
+    bars_file: Path,
+) -> None:
+    async def volumes(orders: list[tuple[str, str]]) -> list[int]:
+        clock = ManualClock(NOON_MS)
+        spec = MarketSpec.parse("synthetic")
+        config = config_for(bars_file, clock, market=spec, accounts=(RICH,), seed=3)
+        async with LocalTestnet(config) as venue, aiohttp.ClientSession() as session:
+            alice = Client(venue.url, session, clock, RICH.api_key, RICH.api_secret)
+            play_until(venue, clock, 1, 0.25)
+            best = (await alice.get("/api/v3/ticker/bookTicker", symbol="BTCUSDT")).content
+            for side, price in orders:
+                more = {"side": side, "quantity": "90", "price": best[price]}
+                placed = await alice.order(symbol="BTCUSDT", type="LIMIT_MAKER", **more)
+                assert placed.status == 200, placed.content
+            play_until(venue, clock, 5, 0.25)
+            fills = (await alice.signed("GET", "/api/v3/myTrades", symbol="BTCUSDT")).content
+            assert len(fills) >= 2 * len(orders)
+            assert_conserved(venue)
+            return [candle.volume for candle in candles(venue)[1:6]]
+
+    assert await volumes([("BUY", "bidPrice"), ("SELL", "askPrice")]) == await volumes([])
+
+
+async def test_a_stop_that_the_market_triggers_finds_a_book(replay: Replay) -> None:
+    venue, clock, alice = replay
+    stop = {"side": "SELL", "type": "STOP_LOSS", "quantity": "0.5", "stopPrice": "19995"}
+    placed = await alice.order(symbol="BTCUSDT", newClientOrderId="stop", **stop)
+    assert placed.status == 200, placed.content
     play_until(venue, clock, 8, 0.25)
-    orders = (await alice.signed("GET", "/api/v3/allOrders", symbol="BTCUSDT")).content
-    assert {order["status"] for order in orders} == {"FILLED"}
-    third = candles(venue)[2]
-    assert third.high == 20200 * 10**8
-    assert third.close == 20190 * 10**8
+    found = await alice.signed("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="stop")
+    assert (found.content["status"], found.content["executedQty"]) == ("FILLED", "0.50000000")
     assert_conserved(venue)
 
 

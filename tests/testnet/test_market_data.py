@@ -156,6 +156,30 @@ async def test_a_day_in_figures(alice: Client, bob: Client) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "percent"),
+    [
+        ("30000", "29999.9", "0.000"),
+        ("30000", "30000.1", "0.000"),
+        ("20000", "19999.9", "-0.001"),
+        ("20000", "20000.1", "0.001"),
+        ("30000", "29999.8", "-0.001"),
+        ("30000", "30000.2", "0.001"),
+        ("20000", "19999.7", "-0.002"),
+        ("20000", "15000", "-25.000"),
+    ],
+)
+async def test_a_change_in_percent_is_rounded_to_three_places(
+    alice: Client, bob: Client, first: str, last: str, percent: str
+) -> None:
+    for price in (first, last):
+        await bob.limit("SELL", "0.1", price)
+        await alice.limit("BUY", "0.1", price)
+    for path in ("ticker/24hr", "ticker", "ticker/tradingDay"):
+        told = (await alice.get(f"/api/v3/{path}", **BTC)).content
+        assert told["priceChangePercent"] == percent
+
+
 async def test_the_average_price_covers_five_minutes(alice: Client, bob: Client) -> None:
     async def trade(price: str, qty: str) -> None:
         await bob.limit("SELL", qty, price)

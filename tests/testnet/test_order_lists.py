@@ -398,6 +398,26 @@ async def test_there_are_at_most_20_lists_open_in_a_symbol(priced: Client) -> No
     assert answer.refusal == (400, -2010, "Filter failure: MAX_NUM_ORDER_LISTS")
 
 
+@pytest.mark.parametrize(
+    ("path", "parameters", "missing", "peg"),
+    [
+        (OCO, SELL_PAIR, "abovePrice", "abovePegPriceType"),
+        (OCO, SELL_PAIR, "belowPrice", "belowPegPriceType"),
+        (OTO, BUY_THEN_SELL | PENDING_LIMIT, "workingPrice", "workingPegPriceType"),
+        (OTO, BUY_THEN_SELL | PENDING_LIMIT, "pendingPrice", "pendingPegPriceType"),
+        (OTOCO, BUY_THEN_SELL | PENDING_PAIR, "pendingBelowType", "pendingAbovePegPriceType"),
+    ],
+)
+async def test_a_pegged_leg_is_refused_by_name(
+    alice: Client, path: str, parameters: dict[str, str], missing: str, peg: str
+) -> None:
+    pegged = parameters | {peg: "PRIMARY_PEG"}
+    if missing.endswith("Price"):
+        del pegged[missing]
+    answer = await post(alice, path, **pegged)
+    assert answer.refusal == (400, -2010, "Pegged orders are not supported for this symbol.")
+
+
 @pytest.mark.parametrize("path", ["/api/v3/orderList/opo", "/api/v3/orderList/opoco"])
 async def test_lists_where_one_order_pays_for_the_other_are_refused_by_name(
     alice: Client, path: str

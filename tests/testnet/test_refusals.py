@@ -36,6 +36,14 @@ def illegal(name: str, legal: str) -> tuple[int, str]:
     return -1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'."
 
 
+NO_PEGS = (-2010, "Pegged orders are not supported for this symbol.")
+PEGGED = [
+    LIMIT | {"pegPriceType": "PRIMARY_PEG"},
+    without(LIMIT, "price") | {"pegPriceType": "PRIMARY_PEG"},
+    without(LIMIT, "price", "timeInForce")
+    | {"type": "LIMIT_MAKER", "pegPriceType": "PRIMARY_PEG", "pegOffsetValue": "1"},
+    without(STOP, "stopPrice") | {"pegPriceType": "MARKET_PEG", "pegOffsetType": "PRICE_LEVEL"},
+]
 REFUSED = [
     (LIMIT | {"symbol": "NOSUCH"}, (-1121, "Invalid symbol.")),
     (LIMIT | {"symbol": "btcusdt"}, illegal("symbol", r"^[\w\-._&&[^a-z]]{1,50}$")),
@@ -113,10 +121,7 @@ REFUSED = [
     ),
     (LIMIT | {"icebergQty": "0.02"}, (-2010, "IcebergQty exceeds QTY.")),
     (LIMIT | {"icebergQty": "0.00009"}, (-1013, "Filter failure: ICEBERG_PARTS")),
-    (
-        LIMIT | {"pegPriceType": "PRIMARY_PEG"},
-        (-2010, "Pegged orders are not supported for this symbol."),
-    ),
+    *((order, NO_PEGS) for order in PEGGED),
     (STOP | {"stopPrice": "0"}, (-1013, "Invalid stop price.")),
     (STOP | {"stopPrice": "20000.001"}, (-1013, "Filter failure: PRICE_FILTER")),
     (STOP | {"trailingDelta": "9"}, (-1013, "Filter failure: TRAILING_DELTA")),
@@ -247,24 +252,6 @@ async def test_an_account_has_at_most_200_orders_open_in_a_symbol(
     alice.clock.advance(10)
     answer = await alice.order(**small)
     assert answer.refusal == (400, -2010, "Filter failure: MAX_NUM_ORDERS")
-
-
-UNSERVED = [
-    ("POST", "/api/v3/sor/order"),
-    ("POST", "/api/v3/sor/order/test"),
-    ("POST", "/api/v3/order/oco"),
-    ("POST", "/api/v3/userDataStream"),
-    ("PUT", "/api/v3/order"),
-    ("GET", "/sapi/v1/capital/config/getall"),
-    ("GET", "/"),
-]
-
-
-@pytest.mark.parametrize(("method", "path"), UNSERVED)
-async def test_what_is_not_served_is_refused_by_name(alice: Client, method: str, path: str) -> None:
-    answer = await alice.signed(method, path)
-    assert (answer.status, answer.content["code"]) == (400, -1020)
-    assert f"does not serve {method} {path}" in answer.content["msg"]
 
 
 SELECTOR = "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"

@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import pytest
 
 from otonom_trader.testnet import LocalTestnet, RateLimits, TestnetConfig
 from otonom_trader.testnet.events import Event, Execution
-from tests.testnet.conftest import Answer, Client
+from tests.testnet.conftest import ALICE, Answer, Client
+from tests.testnet.wire import Signer, wire
 
 PATH = "/api/v3/order/cancelReplace"
 NEW = {
@@ -151,7 +153,39 @@ class TestOverTheOrderCount:
         answer = await swap(old, "STOP_ON_FAILURE")
         text = "Too many new orders; current limit is 1 orders per 10 SECOND."
         assert answer.refusal == (429, -1015, text)
+        assert answer.headers["Retry-After"] == "10"
         assert await open_ids(old) == ["old"]
+
+    @pytest.mark.parametrize(
+        ("mode", "cancel", "status", "code"),
+        [
+            ("STOP_ON_FAILURE", "old", 409, -2021),
+            ("ALLOW_FAILURE", "old", 409, -2021),
+            ("STOP_ON_FAILURE", "none", 429, -2022),
+            ("ALLOW_FAILURE", "none", 400, -2022),
+        ],
+    )
+    async def test_over_the_websocket_api_a_cancel_alone_is_409(
+        self,
+        venue: LocalTestnet,
+        session: aiohttp.ClientSession,
+        old: Client,
+        mode: str,
+        cancel: str,
+        status: int,
+        code: int,
+    ) -> None:
+        asked = NEW | {"cancelReplaceMode": mode, "cancelOrigClientOrderId": cancel}
+        signer = Signer(ALICE, old.clock)
+        async with wire(session, venue.url, "/ws-api/v3") as api:
+            answer = await api.ask(
+                signer.request(
+                    "order.cancelReplace", **asked, orderRateLimitExceededMode="CANCEL_ONLY"
+                )
+            )
+        assert (answer["status"], answer["error"]["code"]) == (status, code)
+        assert ("retryAfter" in answer["error"]["data"]) is (status == 429)
+        assert await open_ids(old) == ([] if cancel == "old" else ["old"])
 
     @pytest.mark.parametrize(
         ("mode", "cancel", "status", "code", "results"),
@@ -178,6 +212,7 @@ class TestOverTheOrderCount:
             cancelOrigClientOrderId=cancel,
         )
         assert (answer.status, answer.content["code"]) == (status, code)
+        assert answer.headers.get("Retry-After") == ("10" if status == 429 else None)
         data = answer.content["data"]
         assert (data["cancelResult"], data["newOrderResult"]) == results
         if results[1] == "FAILURE":

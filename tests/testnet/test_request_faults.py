@@ -137,6 +137,49 @@ async def test_a_limit_says_when_to_come_back_and_executes_nothing(
     assert await orders(alice) == []
 
 
+@pytest.mark.parametrize("over", ["REST", "the WebSocket API"])
+async def test_a_ban_is_one_until_it_is_over(
+    venue: LocalTestnet,
+    session: aiohttp.ClientSession,
+    api: Wire,
+    signer: Signer,
+    alice: Client,
+    clock: ManualClock,
+    over: str,
+) -> None:
+    path, method = ("/api/v3/order", "POST") if over == "REST" else ("order.place", None)
+    await alice.order_fault("ban_418", path=path, method=method, retry_after_s=30)
+    if over == "REST":
+        assert (await buy(alice)).status == 418
+    else:
+        assert (await api.ask(signer.buy("0.1", "20000")))["status"] == 418
+    assert await api.ending() == (1008, "disconnected")
+    until = clock.time_ms() + 30_000
+    clock.advance(29.9)
+    for answer in (await buy(alice), await alice.get("/api/v3/ping")):
+        assert answer.refusal[:2] == (418, -1003)
+        assert f"banned until {until}." in answer.content["msg"]
+        assert answer.headers["Retry-After"] == "1"
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        async with wire(session, venue.url, "/ws-api/v3"):
+            pass
+    assert refused.value.status == 418
+    # What is not the venue's own stays reachable.
+    assert (await alice.get("/testnet/faults")).content == []
+    assert await orders(alice) == []
+    clock.advance(0.1)
+    assert (await buy(alice)).status == 200
+    async with wire(session, venue.url, "/ws-api/v3") as again:
+        assert (await again.call("ping"))["status"] == 200
+
+
+async def test_ending_all_faults_lifts_the_ban(alice: Client) -> None:
+    await alice.order_fault("ban_418")
+    assert (await buy(alice)).status == 418
+    await alice.send("DELETE", "/testnet/faults")
+    assert (await buy(alice)).status == 200
+
+
 async def test_a_redirect_leads_nowhere_and_executes_nothing(alice: Client) -> None:
     await alice.order_fault("redirect")
     answer = await buy(alice)
@@ -144,7 +187,7 @@ async def test_a_redirect_leads_nowhere_and_executes_nothing(alice: Client) -> N
     assert answer.headers["Location"].startswith("/redirected/api/v3/order?symbol=BTCUSDT")
     assert await orders(alice) == []
     followed = await alice.send("POST", answer.headers["Location"])
-    assert followed.refusal[:2] == (400, -1020)
+    assert (followed.status, followed.content) == (404, "")
 
 
 async def test_a_wrong_reply_is_about_another_order(alice: Client) -> None:
@@ -290,6 +333,9 @@ async def test_a_handshake_can_be_struck_too(
         ({"fault": "drop_after", "path": "order.place"}, "for REST paths only"),
         ({"fault": "drop_after", "path": "order.plase", "method": None}, "neither a REST path"),
         ({"fault": "omit", "path": "btcusdt@dept", "method": None}, "there is no such stream"),
+        ({"fault": "drop_after", "path": "/api/v3/oder"}, "'/api/v3/oder' is not served"),
+        ({"fault": "drop_after", "path": "/api/v3/order/test", "method": "GET"}, "but by POST"),
+        ({"fault": "drop_after", "path": "/ws", "method": "POST"}, "but by GET"),
         ({"fault": "drop_after", "path": "user", "method": None}, "drop_after strikes a REST"),
         (
             {"fault": "terminate", "path": "btcusdt@depth", "method": None},

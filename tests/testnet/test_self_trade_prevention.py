@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import aiohttp
 import pytest
 
 from otonom_trader.testnet import LocalTestnet, TestnetConfig
@@ -44,6 +45,29 @@ async def test_accounts_of_one_group_do_not_trade_with_each_other(
     assert "preventedMatchId" not in maker.content
 
 
+async def test_an_account_tells_the_group_it_is_in(
+    config: TestnetConfig, alice: Client, session: aiohttp.ClientSession
+) -> None:
+    told = (await alice.signed("GET", "/api/v3/account")).content
+    assert (told["tradeGroupId"], list(told)[-1]) == (7, "tradeGroupId")
+    alone = tuple(replace(account, trade_group_id=-1) for account in config.accounts)
+    async with LocalTestnet(replace(config, accounts=alone)) as venue:
+        client = Client(venue.url, session, alice.clock, alice.key, alice.secret)
+        assert "tradeGroupId" not in (await client.signed("GET", "/api/v3/account")).content
+
+
+async def test_an_order_tells_the_group_only_when_it_is_placed(alice: Client, bob: Client) -> None:
+    await alice.limit("SELL", "0.2", "20000", newClientOrderId="maker")
+    result = await bob.limit("BUY", "0.1", "20000", **{MODE: "DECREMENT"})
+    assert result.content["tradeGroupId"] == 7
+    queried = await bob.signed("GET", "/api/v3/order", **BTC, orderId=2)
+    listed = await alice.signed("GET", "/api/v3/openOrders", **BTC)
+    canceled = await alice.signed("DELETE", "/api/v3/order", **BTC, origClientOrderId="maker")
+    for told in (queried.content, listed.content[0], canceled.content):
+        assert told["preventedQuantity"] == "0.10000000"
+        assert "tradeGroupId" not in told
+
+
 async def test_a_transfer_moves_the_assets_without_a_trade_or_a_fee(
     venue: LocalTestnet, alice: Client, bob: Client
 ) -> None:
@@ -64,9 +88,9 @@ async def test_a_transfer_moves_the_assets_without_a_trade_or_a_fee(
     }
     assert (await alice.get("/api/v3/trades", **BTC)).content == []
     preventions = [e.prevention for e in told if isinstance(e, Execution) and e.prevention]
-    assert [(p.transferred, p.last_qty, p.trade_group_id) for p in preventions] == [
-        (True, 20_000_000, 7),
-        (True, 20_000_000, 7),
+    assert [(p.overlap, p.last_qty, p.trade_group_id) for p in preventions] == [
+        (20_000_000, 20_000_000, 7),
+        (20_000_000, 20_000_000, 7),
     ]
     assert [p.counter_order_id for p in preventions] == [2, 1]
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from otonom_trader.testnet import LocalTestnet, ManualClock
-from tests.testnet.conftest import ALICE, Answer, Client
+from tests.testnet.conftest import ALICE, BOB, Answer, Client
 from tests.testnet.test_faults import orders
 from tests.testnet.wire import Signer, Wire, wire
 
@@ -126,7 +126,7 @@ async def test_silence_leaves_the_connection_open_and_says_nothing_until_it_is_o
     assert not api.socket.closed
 
 
-async def test_silence_by_count_lasts_as_long_as_the_connection(
+async def test_silence_by_count_lasts_until_it_is_ended(
     venue: LocalTestnet,
     session: aiohttp.ClientSession,
     api: Wire,
@@ -143,7 +143,21 @@ async def test_silence_by_count_lasts_as_long_as_the_connection(
         assert await reports(second) == ["two"]
     with pytest.raises(TimeoutError):
         await api.socket.receive(timeout=0.05)
-    assert await orders(alice) == ["one", "two"]
+    (listed,) = (await alice.get("/testnet/faults")).content
+    assert (listed["fault"], listed["count"], listed["struck"]) == ("silence", 1, 1)
+    assert (await alice.send("DELETE", f"/testnet/faults/{listed['id']}")).status == 200
+    await place(alice, "three")
+    assert await reports(api) == ["three"]
+    assert await orders(alice) == ["one", "two", "three"]
+
+
+async def test_silence_by_count_ends_with_all_faults(api: Wire, alice: Client) -> None:
+    await fault(alice, "silence", count=1, on_event=True)
+    await place(alice, "lost", "unheard")
+    await alice.send("DELETE", "/testnet/faults")
+    await place(alice, "heard")
+    assert await reports(api) == ["heard"]
+    assert (await alice.get("/testnet/faults")).content == []
 
 
 async def test_a_shutdown_is_announced_and_then_happens(
@@ -156,6 +170,66 @@ async def test_a_shutdown_is_announced_and_then_happens(
     clock.advance(3)
     assert (await api.ending())[0] == 1001
     assert await orders(alice) == ["one"]
+
+
+@pytest.mark.parametrize("force", [{"count": 5}, {"count": None, "seconds": 60}])
+async def test_a_shutdown_is_announced_once_to_each_connection(
+    api: Wire, alice: Client, bob: Client, clock: ManualClock, force: dict[str, Any]
+) -> None:
+    await api.ask(Signer(BOB, clock).request("userDataStream.subscribe.signature"))
+    await fault(alice, "server_shutdown", ms=3000, **force)
+    await place(alice, "one")
+    await place(bob, "two")
+    clock.advance(2.9)
+    await place(alice, "three")
+    clock.advance(0.1)
+    assert (await api.ending())[0] == 1001
+    assert [entry["event"]["e"] for entry in api.events[:1]] == ["serverShutdown"]
+    told = [entry["event"] for entry in api.events]
+    assert [event["e"] for event in told].count("serverShutdown") == 1
+    assert [event["c"] for event in told if "c" in event] == ["one", "two", "three"]
+
+
+async def test_a_shutdown_that_waits_for_an_event_does_not_lose_it(
+    api: Wire, alice: Client, clock: ManualClock
+) -> None:
+    await fault(alice, "server_shutdown", on_event=True)
+    await place(alice, "one")
+    clock.advance(1)
+    assert (await api.ending())[0] == 1001
+    kinds = [entry["event"]["e"] for entry in api.events]
+    assert kinds == ["serverShutdown", "executionReport", "outboundAccountPosition"]
+
+
+async def test_who_connects_after_a_shutdown_by_time_is_told_too(
+    venue: LocalTestnet,
+    session: aiohttp.ClientSession,
+    api: Wire,
+    alice: Client,
+    clock: ManualClock,
+) -> None:
+    await fault(alice, "server_shutdown", count=None, seconds=10)
+    assert (await api.hear())["event"]["e"] == "serverShutdown"
+    async with wire(session, venue.url, API) as second:
+        await second.ask(Signer(ALICE, clock).request("userDataStream.subscribe.signature"))
+        assert (await second.hear())["event"]["e"] == "serverShutdown"
+
+
+@pytest.mark.parametrize("name", ["delay", "reorder"])
+async def test_nothing_comes_after_the_end_of_a_subscription(
+    api: Wire, alice: Client, clock: ManualClock, name: str
+) -> None:
+    more: dict[str, Any] = {"ms": 400} if name == "delay" else {}
+    await place(alice, "zero")
+    await fault(alice, "omit", count=1)
+    await fault(alice, name, count=1, **more)
+    await place(alice, "one")
+    assert await reports(api) == ["zero"]
+    assert (await api.call("userDataStream.unsubscribe"))["result"] == {}
+    clock.advance(0.4)
+    heard = [(await api.hear())["event"]["e"] for _ in range(2)]
+    assert heard == ["outboundAccountPosition", "eventStreamTerminated"]
+    assert await reports(api) == []
 
 
 async def test_a_terminated_subscription_ends_with_an_event_and_the_connection_lives(

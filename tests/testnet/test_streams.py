@@ -29,6 +29,15 @@ async def trade(alice: Client, bob: Client, price: str = "20000", qty: str = "0.
     await alice.limit("BUY", qty, price)
 
 
+async def after(stream: Wire, clock: ManualClock, seconds: int) -> list[Any]:
+    """What is heard while that much time goes by, second by second."""
+    told = []
+    for _ in range(seconds):
+        clock.advance(1)
+        told += await stream.heard()
+    return told
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -75,7 +84,8 @@ async def test_a_connection_may_subscribe_later(
 
 
 @pytest.mark.parametrize(
-    "request_id", [0, -5, 2**63 - 1, "a", "922bcc6e-9de8-440d-9e84-7c80933a8d0d", None]
+    "request_id",
+    [0, -5, 2**63 - 1, -(2**63), "a", "922bcc6e-9de8-440d-9e84-7c80933a8d0d", None],
 )
 async def test_a_request_is_answered_with_its_id(raw: Wire, request_id: Any) -> None:
     answer = await raw.ask({"method": "LIST_SUBSCRIPTIONS", "id": request_id})
@@ -152,6 +162,18 @@ METHODS = "`SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GE
         (
             '{"method": "SUBSCRIBE", "params": [], "id": 9223372036854775808}',
             {"code": 2, "msg": "Invalid request: request ID must be an unsigned integer"},
+        ),
+        (
+            '{"method": "SUBSCRIBE", "params": [], "id": -9223372036854775809}',
+            {"code": 2, "msg": "Invalid request: request ID must be an unsigned integer"},
+        ),
+        (
+            '{"id": 1, "method":["SUBSCRIBE"], "params": []}',
+            {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 20"},
+        ),
+        (
+            '{"id": 1,\n "method": null}',
+            {"code": 3, "msg": "Invalid JSON: expected value at line 2 column 12"},
         ),
         (
             '{"method": "SUBSCRIBED", "params": []}',
@@ -291,6 +313,58 @@ async def test_partial_depth_is_a_snapshot_without_type_or_symbol(
     assert (await raw.hear())["asks"] == [["21000.00000000", "0.10000000"]]
 
 
+async def test_orders_that_do_not_show_leave_no_trace_in_the_book(
+    raw: Wire, alice: Client, bob: Client, clock: ManualClock
+) -> None:
+    await trade(alice, bob)
+    await alice.limit("BUY", "0.1", "19000")
+    await subscribe(
+        raw, "btcusdt@depth@100ms", "btcusdt@depth", "btcusdt@depth5@100ms", "btcusdt@bookTicker"
+    )
+    clock.advance(1)
+    assert (await raw.hear())["lastUpdateId"] == 3
+    stop = {"type": "STOP_LOSS", "side": "SELL", "quantity": "0.1", "stopPrice": "18000"}
+    placed = await alice.order(symbol="BTCUSDT", newClientOrderId="stop", **stop)
+    assert placed.status == 200
+    assert (await bob.limit("BUY", "0.1", "18500", tif="IOC")).content["status"] == "EXPIRED"
+    assert (await bob.limit("SELL", "1", "19000", tif="FOK")).content["status"] == "EXPIRED"
+    await alice.signed("DELETE", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="stop")
+    clock.advance(1)
+    assert await raw.heard() == []
+    assert (await alice.get("/api/v3/depth", symbol="BTCUSDT")).content["lastUpdateId"] == 3
+
+
+async def test_an_icebergs_next_part_that_shows_the_same_is_no_change(
+    raw: Wire, alice: Client, bob: Client, clock: ManualClock
+) -> None:
+    await alice.limit("BUY", "0.3", "20000", icebergQty="0.1")
+    await subscribe(raw, "btcusdt@depth@100ms")
+    await bob.limit("SELL", "0.1", "20000")
+    clock.advance(0.1)
+    assert await raw.heard() == []
+    await bob.limit("SELL", "0.05", "20000")
+    clock.advance(0.1)
+    heard = await raw.hear()
+    assert (heard["U"], heard["u"], heard["b"]) == (2, 2, [["20000.00000000", "0.05000000"]])
+
+
+async def test_a_partial_book_is_told_only_what_changed_in_its_levels(
+    raw: Wire, alice: Client, clock: ManualClock
+) -> None:
+    for number in range(5):
+        await alice.limit("BUY", "0.1", str(20000 - number))
+    await subscribe(raw, "btcusdt@depth5@100ms")
+    clock.advance(0.1)
+    assert (await raw.hear())["lastUpdateId"] == 5
+    await alice.limit("BUY", "0.1", "19000")
+    clock.advance(0.1)
+    assert await raw.heard() == []
+    await alice.limit("BUY", "0.1", "19998")
+    clock.advance(0.1)
+    heard = await raw.hear()
+    assert (heard["lastUpdateId"], heard["bids"][2]) == (7, ["19998.00000000", "0.20000000"])
+
+
 async def test_slow_depth_comes_once_a_second(raw: Wire, alice: Client, clock: ManualClock) -> None:
     await subscribe(raw, "btcusdt@depth", "btcusdt@depth@100ms")
     await alice.limit("BUY", "0.1", "20000")
@@ -346,14 +420,14 @@ async def test_the_book_is_watched_only_while_somebody_listens(
         await turn()
 
 
-async def test_a_candle_is_told_every_two_seconds_and_once_when_it_closed(
+async def test_a_candle_is_told_when_it_gained_a_trade_and_once_when_it_closed(
     raw: Wire, alice: Client, bob: Client, clock: ManualClock
 ) -> None:
-    await trade(alice, bob)
     await subscribe(raw, "btcusdt@kline_1m")
-    clock.advance(0.1)
+    opened = clock.time_ms()
+    await trade(alice, bob)
     first = await raw.hear()
-    opened = clock.time_ms() - 100
+    assert first["E"] == opened
     assert list(first) == ["e", "E", "s", "k"]
     assert first["k"] == {
         "t": opened,
@@ -374,26 +448,58 @@ async def test_a_candle_is_told_every_two_seconds_and_once_when_it_closed(
         "Q": "2000.00000000",
         "B": "0",
     }
-    clock.advance(1)
+    clock.advance(2)
     assert await raw.heard() == []
-    clock.advance(0.9)
-    assert (await raw.hear())["k"]["x"] is False
-    clock.advance(58)
-    closed, following = await raw.hear(), await raw.hear()
-    assert (closed["k"]["t"], closed["k"]["x"]) == (opened, True)
-    assert (following["k"]["t"], following["k"]["x"]) == (opened + 60_000, False)
-    assert following["k"]["n"] == 0
+    clock.advance(57.9)
+    assert await raw.heard() == []
+    clock.advance(0.1)
+    closed = await raw.hear()
+    assert (closed["k"]["t"], closed["k"]["x"], closed["k"]["n"]) == (opened, True, 1)
+    assert await after(raw, clock, 130) == []
 
 
-async def test_one_second_candles_come_every_second(
+@pytest.mark.parametrize(("interval", "seconds"), [("1m", 2), ("1h", 2), ("1s", 1)])
+async def test_a_candle_is_told_no_more_often_than_its_stream_is_updated(
+    raw: Wire, alice: Client, bob: Client, clock: ManualClock, interval: str, seconds: int
+) -> None:
+    await subscribe(raw, f"btcusdt@kline_{interval}")
+    clock.advance(0.3)
+    await trade(alice, bob)
+    assert (await raw.hear())["k"]["n"] == 1
+    clock.advance(0.2)
+    for _ in range(2):
+        await trade(alice, bob)
+    assert await raw.heard() == []
+    clock.advance(seconds - 0.2)
+    told = await raw.hear()
+    assert (told["k"]["n"], told["k"]["x"]) == (3, interval == "1s")
+    clock.advance(1.5)
+    assert await raw.heard() == []
+
+
+async def test_candles_without_trades_are_never_told(
+    raw: Wire, alice: Client, bob: Client, clock: ManualClock
+) -> None:
+    await subscribe(raw, "btcusdt@kline_1s", "ethusdt@kline_1s")
+    assert await after(raw, clock, 10) == []
+    await trade(alice, bob)
+    heard = await after(raw, clock, 10)
+    await trade(alice, bob)
+    heard += await after(raw, clock, 10)
+    assert [(entry["k"]["x"], entry["k"]["n"]) for entry in heard] == [(False, 1), (True, 1)] * 2
+    assert {entry["s"] for entry in heard} == {"BTCUSDT"}
+
+
+async def test_who_comes_after_a_trade_is_told_only_that_its_candle_closed(
     raw: Wire, alice: Client, bob: Client, clock: ManualClock
 ) -> None:
     await trade(alice, bob)
-    await subscribe(raw, "btcusdt@kline_1s")
-    clock.advance(0.1)
-    assert (await raw.hear())["k"]["x"] is False
+    await subscribe(raw, "btcusdt@kline_1m")
+    clock.advance(59)
+    assert await raw.heard() == []
     clock.advance(1)
-    assert [(await raw.hear())["k"]["x"] for _ in range(2)] == [True, False]
+    closed = await raw.hear()
+    assert (closed["k"]["x"], closed["k"]["n"]) == (True, 1)
 
 
 async def test_days_may_begin_at_midnight_in_utc_plus_8(
@@ -403,16 +509,17 @@ async def test_days_may_begin_at_midnight_in_utc_plus_8(
     bob: Client,
     clock: ManualClock,
 ) -> None:
-    await trade(alice, bob)
-    for path in ("/ws/btcusdt@kline_1d@+08:00", "/ws/btcusdt@kline_1d@%2B08:00"):
+    noon = clock.time_ms()
+    for number, path in enumerate(
+        ("/ws/btcusdt@kline_1d@+08:00", "/ws/btcusdt@kline_1d@%2B08:00"), start=1
+    ):
         async with wire(session, venue.url, path) as stream:
             await stream.heard()
-            clock.advance(2)
+            await trade(alice, bob)
             heard = await stream.hear()
             # Noon in UTC is 20:00 there.
-            noon = (await alice.truth())["orders"][0]["time"]
             assert heard["k"]["t"] == noon - 20 * 3_600_000
-            assert heard["k"]["v"] == "0.10000000"
+            assert heard["k"]["n"] == number
 
 
 async def test_tickers_are_the_figures_of_rest(
@@ -479,12 +586,14 @@ async def test_a_window_begins_on_a_minute_and_ends_now(
     assert await raw.heard() == []
 
 
-async def test_the_average_price_comes_every_second(
+async def test_the_average_price_comes_once_a_second_when_it_changed(
     raw: Wire, alice: Client, bob: Client, clock: ManualClock
 ) -> None:
+    await subscribe(raw, "btcusdt@avgPrice", "ethusdt@avgPrice")
+    clock.advance(3)
+    assert await raw.heard() == []
     await trade(alice, bob)
     traded = clock.time_ms()
-    await subscribe(raw, "btcusdt@avgPrice")
     clock.advance(1)
     assert await raw.hear() == {
         "e": "avgPrice",
@@ -494,6 +603,18 @@ async def test_the_average_price_comes_every_second(
         "w": "20000.00000000",
         "T": traded,
     }
+    clock.advance(1)
+    await trade(alice, bob)
+    clock.advance(1)
+    assert await raw.heard() == []
+    await trade(alice, bob, price="20030")
+    clock.advance(1)
+    assert (await raw.hear())["w"] == "20010.00000000"
+    # The average forgets what is older than five minutes.
+    assert [entry["w"] for entry in await after(raw, clock, 300)] == [
+        "20015.00000000",
+        "20030.00000000",
+    ]
 
 
 async def test_times_can_be_in_microseconds(

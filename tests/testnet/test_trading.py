@@ -279,10 +279,51 @@ async def test_all_orders_are_listed_from_an_id_or_within_a_day(alice: Client) -
         "GET",
         "/api/v3/allOrders",
         symbol="BTCUSDT",
-        startTime=start,
-        endTime=start + 86_400_001,
+        startTime=start - 86_400_001,
+        endTime=start,
     )
     assert answer.refusal == (400, -1127, "More than 24 hours between startTime and endTime.")
+
+
+ARCHIVED = (
+    "Order was canceled or expired with no executed qty over 90 days ago and has been archived."
+)
+
+
+async def test_an_order_that_never_traded_is_archived_after_90_days(
+    alice: Client, bob: Client
+) -> None:
+    await alice.limit("BUY", "0.1", "20000", newClientOrderId="cancelled")
+    await alice.limit("BUY", "0.1", "19000", "IOC", newClientOrderId="expired")
+    await alice.limit("BUY", "0.1", "21000", newClientOrderId="partly")
+    await bob.limit("SELL", "0.05", "21000")
+    await alice.limit("BUY", "0.1", "18000", newClientOrderId="open")
+    for name in ("cancelled", "partly"):
+        await alice.signed("DELETE", ORDER, symbol="BTCUSDT", origClientOrderId=name)
+
+    async def told(name: str) -> Any:
+        answer = await alice.signed("GET", ORDER, symbol="BTCUSDT", origClientOrderId=name)
+        return answer.content.get("status") or answer.refusal
+
+    alice.clock.advance(90 * 86_400)
+    assert await told("cancelled") == "CANCELED"
+    alice.clock.advance(0.001)
+    for name in ("cancelled", "expired"):
+        assert await told(name) == (400, -2026, ARCHIVED)
+    assert (await told("partly"), await told("open")) == ("CANCELED", "NEW")
+    listed = (await alice.signed("GET", "/api/v3/allOrders", symbol="BTCUSDT")).content
+    assert len(listed) == 4
+
+
+async def test_an_order_expired_by_self_trade_prevention_is_archived_too(alice: Client) -> None:
+    await alice.limit("SELL", "0.1", "20000")
+    mode = {"selfTradePreventionMode": "EXPIRE_TAKER"}
+    assert (await alice.limit("BUY", "0.1", "20000", **mode)).content["status"] == (
+        "EXPIRED_IN_MATCH"
+    )
+    alice.clock.advance(91 * 86_400)
+    answer = await alice.signed("GET", ORDER, symbol="BTCUSDT", orderId=2)
+    assert answer.refusal == (400, -2026, ARCHIVED)
 
 
 async def test_own_trades_are_selected_by_the_documented_combinations(

@@ -177,7 +177,6 @@ OTHERWISE: dict[str, dict[str, str]] = {
     "03890": {".selfTradePreventionMode is added": "it is in the twin"},
     "04768": {".newOrderResponse.workingTime is added": "every RESULT has it"},
     "05062": {".data is added": "since December 2025 a 429 of the order count tells when to retry"},
-    "05098": {"status": "409 here, 429 in the table of the REST page, which both doors follow"},
     "05916": {"rateLimits": LISTS},
     "06112": {"rateLimits": LISTS},
     "06628": {".orderReports[].origClientOrderId is added": "every cancelled order has it"},

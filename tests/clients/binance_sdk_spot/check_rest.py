@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from binance_common.errors import BadRequestError, ClientError
+from binance_common.errors import BadRequestError, ClientError, NotFoundError
 from binance_sdk_spot.spot import ConfigurationRestAPI, Spot
 
 from tests.clients import replies
@@ -241,7 +241,7 @@ def check_what_is_not_served_is_refused_by_name(venue: Venue, client: Any) -> No
     del oto["pending_quantity"]
     assert code(client.order_list_opo, **oto) == -2010
     order = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": 0.001}
-    assert code(client.sor_order, **order) == -1020
+    assert code(client.sor_order, **order) == -1013
     pegged = snake(venue.resting("LIMIT")) | {"peg_price_type": "PRIMARY_PEG"}
     assert code(client.new_order, **pegged) == -2010
 
@@ -286,5 +286,6 @@ def check_a_wrong_secret_is_refused(venue: Venue) -> None:
 
 
 def check_the_deprecated_oco_is_not_there(client: Any) -> None:
-    prices = {"price": 90_000, "stop_price": 50_000}
-    assert code(client.order_oco, symbol=SYMBOL, side="SELL", quantity=0.001, **prices) == -1020
+    order = {"symbol": SYMBOL, "side": "SELL", "quantity": 0.001}
+    with pytest.raises(NotFoundError):
+        client.order_oco(**order, price=90_000, stop_price=50_000)

@@ -253,7 +253,7 @@ def check_what_is_not_served_is_refused_by_name(venue: Venue) -> None:
             del oto["pending_quantity"]
             assert await code(client.order_list_place_opo(**oto)) == -2010
             order = {"symbol": SYMBOL, "side": "SELL", "quantity": QUANTITY}
-            assert await code(client.sor_order_place(**order, type="MARKET")) == -1020
+            assert await code(client.sor_order_place(**order, type="MARKET")) == -1013
             order |= {"price": "90000.00", "stop_price": "30000.00"}
             assert await code(client.order_list_place(**order)) == -1020
 
@@ -334,7 +334,7 @@ def check_only_ed25519_logs_on(venue: Venue, kind: str) -> None:
 
     async def run() -> None:
         async with connection(venue, kind) as client:
-            assert await code(client.session_logon()) == -1022
+            assert await code(client.session_logon()) == -4056
 
     asyncio.run(run())
 

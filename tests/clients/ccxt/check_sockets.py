@@ -362,7 +362,7 @@ def check_sor_is_dropped_without_a_word(venue: Venue, connections: Connections) 
         venue.confirm(placed["clientOrderId"], sent, queried["info"], "NEW")
         assert "usedSor" not in queried["info"]
         order = passed_on(sent, sor=True, test=True)
-        assert await code(client.create_order_ws(**order)) == -1020
+        assert await code(client.create_order_ws(**order)) == -1013
         await client.cancel_order_ws(placed["id"], PAIR)
 
     connections.run(run())

@@ -389,7 +389,7 @@ def check_sor_is_refused(connections: Connections) -> None:
     async def run() -> None:
         order = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": QUANTITY}
         client = await connections.client()
-        assert await code(client.ws_create_sor_order(**order)) == -1020
+        assert await code(client.ws_create_sor_order(**order)) == -1013
 
     connections.run(run())
 
