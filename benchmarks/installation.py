@@ -12,6 +12,7 @@ import yaml
 
 from benchmarks.measure import CLOCK
 from otonom_trader.brokers.config import get_broker_config
+from otonom_trader.daemon.alarm import Alarm
 from otonom_trader.daemon.desk import Desk, open_desk
 from otonom_trader.daemon.kill import KillSwitch
 from otonom_trader.daemon.lifecycle import Lifecycle
@@ -105,8 +106,13 @@ async def open_counter(folder: Path) -> AsyncIterator[Counter]:
         log_file = stack.enter_context((folder / "log.jsonl").open("w"))
         stack.callback(configure_logging("json", "info", log_file).close)
         journal = await stack.enter_async_context(Journal(settings.journal_path, clock=CLOCK))
-        desk = await open_desk(stack, config, settings.paper, journal, lifecycle, CLOCK)
+        alarm = Alarm(_fail, _fail)
+        desk = await open_desk(stack, config, settings.paper, journal, lifecycle, CLOCK, alarm)
         await desk.broker.refresh()
         counter = Counter(desk, count())
         await counter.stock_up()
         yield counter
+
+
+def _fail(reason: str) -> None:
+    raise AssertionError(f"the venue's stub forbids to go on: {reason}")

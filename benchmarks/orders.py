@@ -1,5 +1,6 @@
 """Rows 1 and 2: an order, and a decision, against what an order costs others."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from functools import partial
@@ -7,7 +8,7 @@ from functools import partial
 from benchmarks.bare import BareHttp
 from benchmarks.installation import binance, configure, open_counter
 from benchmarks.measure import CLOCK, Block, Durations, Row, against, interleave
-from benchmarks.peers import NotInstalled, OfficialSdk, official_sdk
+from benchmarks.peers import ASYNC_PEERS, OFFICIAL_SDK, NotInstalled, Peer, peer
 from benchmarks.workplace import Workplace
 from otonom_trader.brokers.binance.broker import BinanceBroker
 from otonom_trader.daemon.kill import KillSwitch
@@ -19,14 +20,12 @@ _ROUNDS = 40
 
 
 async def measure_order(place: Workplace) -> list[Row]:
-    """`BinanceBroker.place_order` against a bare signed POST."""
-    ours, bare = Durations(), Durations()
-    gate = KillSwitch(place.new_folder("order"))
-    broker = BinanceBroker("bench-key", "bench-secret", place.url, gate=gate, clock=CLOCK)
+    """`BinanceBroker.place_order` over both transports against a bare signed POST, and peers."""
+    over_rest, over_ws, bare = Durations(), Durations(), Durations()
     numbers = iter(range(10**9))
 
-    async def place_one() -> None:
-        request = OrderRequest(
+    def order() -> OrderRequest:
+        return OrderRequest(
             "BTC-USDT",
             Side.BUY,
             Decimal("0.001"),
@@ -35,20 +34,53 @@ async def measure_order(place: Workplace) -> list[Row]:
             TimeInForce.IOC,
             client_order_id=f"bench-{next(numbers)}",
         )
-        result = await broker.place_order(request)
+
+    async def place_over(broker: BinanceBroker) -> None:
+        result = await broker.place_order(order())
         assert result.state is OrderState.ACCEPTED, result.message
 
-    async with broker, BareHttp(place.url) as http:
-        await Durations().time(_BLOCK, place_one)  # connections, rules and clock are read once
-        await Durations().time(_BLOCK, http.place)
-        await interleave(
-            place.times(_ROUNDS),
-            [partial(bare.time, _BLOCK, http.place), partial(ours.time, _BLOCK, place_one)],
-        )
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(BareHttp(place.url))
+        rest = await stack.enter_async_context(_broker(place, "rest"))
+        ws = await stack.enter_async_context(_broker(place, "ws"))
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        connected = asyncio.Event()
+        running = tasks.create_task(ws.run(lambda _event: connected.set()))
+        stack.callback(running.cancel)
+        await connected.wait()
+        peers, missing = [], []
+        for name in ASYNC_PEERS:
+            try:
+                peers.append(await stack.enter_async_context(peer(name, place.url)))
+            except NotInstalled as reason:
+                missing.append(Row(f"  {name}", str(reason)))
+        blocks: list[Block] = [
+            partial(bare.time, _BLOCK, http.place),
+            partial(over_rest.time, _BLOCK, partial(place_over, rest)),
+            partial(over_ws.time, _BLOCK, partial(place_over, ws)),
+            *(partial(each.place, _BLOCK) for each in peers),
+        ]
+        await interleave(1, blocks)  # connections, rules and clock are read once
+        for durations in (bare, over_rest, over_ws, *(each.durations for each in peers)):
+            durations.all_ns.clear()
+        await interleave(place.times(_ROUNDS), blocks)
     return [
         Row("  beside it: bare signed aiohttp POST", f"{bare.p50_us:.0f} us"),
-        against("1 BinanceBroker.place_order, REST", ours, bare, "bare aiohttp", 1.25),
+        against("1 BinanceBroker.place_order, REST", over_rest, bare, "bare aiohttp", 1.25),
+        against("  the same, WebSocket API", over_ws, bare, "bare aiohttp", 1.0),
+        *(against(f"  {each.name}", each.durations, bare, "bare aiohttp", None) for each in peers),
+        *missing,
     ]
+
+
+def _broker(place: Workplace, transport: str) -> BinanceBroker:
+    gate = KillSwitch(place.new_folder(f"order-{transport}"))
+    return BinanceBroker(
+        *("bench-key", "bench-secret", place.url),
+        gate=gate,
+        clock=CLOCK,
+        order_transport=transport,
+    )
 
 
 async def measure_decision(place: Workplace) -> list[Row]:
@@ -58,10 +90,10 @@ async def measure_decision(place: Workplace) -> list[Row]:
     async with AsyncExitStack() as stack:
         counter = await stack.enter_async_context(open_counter(folder))
         http = await stack.enter_async_context(BareHttp(place.url))
-        sdk: OfficialSdk | None = None
+        sdk: Peer | None = None
         missing = ""
         try:
-            sdk = await stack.enter_async_context(official_sdk(place.url))
+            sdk = await stack.enter_async_context(peer(OFFICIAL_SDK, place.url))
         except NotInstalled as reason:
             missing = str(reason)
 

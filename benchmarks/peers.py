@@ -1,32 +1,35 @@
-"""The official SDK, in an environment and a process of its own."""
+"""What an order costs others: each peer in an environment and a process of its own.
 
-import asyncio
+The environments are those of the client suites (`tests/clients/run.py`), made on first use.
+"""
+
 import json
-import sys
-from asyncio.subprocess import PIPE, STDOUT, Process
+import subprocess
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
 from benchmarks.measure import Durations
 from benchmarks.process import ROOT, child, line_of
+from tests.clients.run import python_of
 
-_ENVIRONMENT = ROOT / ".venv-peers"
-_PINS = ROOT / "benchmarks" / "peers.txt"
-_SCRIPT = ROOT / "benchmarks" / "sdk_orders.py"
-_DONE = _ENVIRONMENT / ".installed"
+OFFICIAL_SDK = "binance-sdk-spot"
+ASYNC_PEERS = ("python-binance", "ccxt")
+_SCRIPT = ROOT / "benchmarks" / "peer_orders.py"
 
 
 class NotInstalled(Exception):
-    """The peers' environment could not be made; the text says why."""
+    """A peer's environment could not be made; the text says why."""
 
 
-class OfficialSdk:
-    """Places orders in its process; made by `official_sdk`."""
+class Peer:
+    """Places orders in its process; made by `peer`."""
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
+    def __init__(self, name: str, process: Process) -> None:
+        self.name = name
         self.durations = Durations()
+        self._process = process
 
     async def place(self, count: int) -> None:
         """Place `count` orders, one after the other."""
@@ -35,37 +38,21 @@ class OfficialSdk:
         self.durations.all_ns += json.loads(await line_of(self._process))
 
     @classmethod
-    async def started(cls, process: Process) -> Self:
+    async def started(cls, name: str, process: Process) -> Self:
         """Wait until `process` can place orders."""
         await line_of(process)
-        return cls(process)
+        return cls(name, process)
 
 
 @asynccontextmanager
-async def official_sdk(url: str) -> AsyncIterator[OfficialSdk]:
-    """The SDK at the venue `url`; installs it first where it is missing.
+async def peer(name: str, url: str) -> AsyncIterator[Peer]:
+    """The peer `name` at the venue `url`; installs it first where it is missing.
 
     Raises `NotInstalled`.
     """
-    await _install()
-    async with child(_ENVIRONMENT / "bin" / "python", _SCRIPT, url, talks=True) as process:
-        yield await OfficialSdk.started(process)
-
-
-async def _install() -> None:
-    if _DONE.exists() and _DONE.read_text() == _PINS.read_text():
-        return
-    print(f"Installing {_PINS.relative_to(ROOT)} into {_ENVIRONMENT.relative_to(ROOT)} ...")
-    await _run(sys.executable, "-m", "venv", "--clear", str(_ENVIRONMENT))
-    (_ENVIRONMENT / ".gitignore").write_text("*\n")
-    pip = str(_ENVIRONMENT / "bin" / "pip")
-    await _run(pip, "install", "--quiet", "--disable-pip-version-check", "-r", str(_PINS))
-    _DONE.write_text(_PINS.read_text())
-
-
-async def _run(*command: str) -> None:
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT)
-    said, _ = await process.communicate()
-    if process.returncode:
-        last = said.decode().strip().splitlines()[-1:] or ["no reason was given"]
-        raise NotInstalled(last[0][:120])
+    try:
+        python = python_of(name)
+    except subprocess.CalledProcessError as failure:
+        raise NotInstalled(f"{name} could not be installed: {failure}") from None
+    async with child(python, _SCRIPT, name, url, talks=True) as process:
+        yield await Peer.started(name, process)

@@ -1,20 +1,27 @@
 """A Binance that costs next to nothing: what is measured against it is the client.
 
-A raw protocol in a process of its own. It verifies no signature and keeps no account: an order is
-filled at once at one price, and the reply names what was asked for. Prints its port.
+A raw protocol in a process of its own, REST and the WebSocket API on one port. It verifies no
+signature and keeps no account: an order is filled at once at one price, and the reply names what
+was asked for. Prints its port.
 """
 
 import asyncio
 import json
+import re
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
 from otonom_trader.domain.clock import SystemClock
 
 PRICE = Decimal("50000.00")
 _LEVELS = 100
+_LENGTH = re.compile(r"^content-length: *(\d+)", re.IGNORECASE | re.MULTILINE)
 _CLOCK = SystemClock()
 
 _ORDERS = {
@@ -27,8 +34,12 @@ _SYMBOL = {
     "symbol": "BTCUSDT",
     "status": "TRADING",
     "baseAsset": "BTC",
+    "baseAssetPrecision": 8,
     "quoteAsset": "USDT",
+    "quoteAssetPrecision": 8,
     "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+    "icebergAllowed": True,
+    "allowTrailingStop": True,
     "isSpotTradingAllowed": True,
     "filters": [
         {
@@ -88,42 +99,67 @@ class Venue(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._received = b""
+        self._socket: ServerProtocol | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        if self._socket is not None:
+            self._answer_frames(self._socket, data)
+            return
         self._received += data
+        if self._received.startswith(b"GET /ws-api/v3") and b"\r\n\r\n" in self._received:
+            self._socket = ServerProtocol()
+            self._answer_frames(self._socket, self._received)
+            return
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
-            method, target, _ = self._received[: self._received.find(b"\r\n")].decode().split(" ")
-            self._received = self._received[end + 4 :]  # nobody sends a body here
+            head = self._received[:end].decode()
+            length = _LENGTH.search(head)
+            whole = end + 4 + (int(length[1]) if length else 0)
+            if len(self._received) < whole:
+                return
+            body, self._received = self._received[end + 4 : whole], self._received[whole:]
+            method, target, _ = head.partition("\r\n")[0].split(" ")
             path, _, query = target.partition("?")
-            self._transport.write(self._reply(method, path, query))
+            self._transport.write(self._reply(method, path, query or body.decode()))
+
+    def _answer_frames(self, socket: ServerProtocol, data: bytes) -> None:
+        socket.receive_data(data)
+        for event in socket.events_received():
+            if isinstance(event, Request):
+                socket.send_response(socket.accept(event))
+            elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
+                socket.send_text(self._respond(json.loads(bytes(event.data))))
+        self._transport.write(b"".join(socket.data_to_send()))
+
+    def _respond(self, request: dict[str, Any]) -> bytes:
+        is_order = request["method"] == "order.place"
+        result = self._filled(request["params"]) if is_order else {"subscriptionId": 0}
+        return json.dumps({"id": request["id"], "status": 200, "result": result}).encode()
 
     def _reply(self, method: str, path: str, query: str) -> bytes:
         if (standing := _STANDING.get(path)) is not None:
             return standing
         match method, path:
             case "POST", "/api/v3/order":
-                return self._fill(dict(parse_qsl(query)))
+                return _http("200 OK", self._filled(dict(parse_qsl(query))))
             case "GET", "/api/v3/time":
                 return _http("200 OK", {"serverTime": _now_ms()})
             case "GET", "/api/v3/account":
                 account = {"uid": 1, "updateTime": _now_ms(), "commissionRates": _RATES}
                 return _http("200 OK", account | {"balances": _BALANCES})
             case "GET", "/api/v3/exchangeInfo":
-                known = "BTCUSDT" in query
-                return (
-                    _http("200 OK", {"rateLimits": [_ORDERS], "symbols": [_SYMBOL]})
-                    if known
-                    else _UNKNOWN_SYMBOL
-                )
+                if query and "BTCUSDT" not in query:
+                    return _UNKNOWN_SYMBOL
+                info = {"rateLimits": [_ORDERS], "exchangeFilters": [], "symbols": [_SYMBOL]}
+                return _http("200 OK", info)
             case "GET", "/api/v3/order":
                 return _UNKNOWN_ORDER
         return _NOT_FOUND
 
-    def _fill(self, asked: dict[str, str]) -> bytes:
+    def _filled(self, asked: dict[str, Any]) -> dict[str, Any]:
         Venue._orders += 1
         now_ms, qty = _now_ms(), asked["quantity"]
         fill: dict[str, Any] = {
@@ -133,7 +169,7 @@ class Venue(asyncio.Protocol):
             "commissionAsset": "BNB",
             "tradeId": Venue._orders,
         }
-        order: dict[str, Any] = {
+        return {
             "symbol": asked["symbol"],
             "orderId": Venue._orders,
             "orderListId": -1,
@@ -152,7 +188,6 @@ class Venue(asyncio.Protocol):
             "selfTradePreventionMode": "NONE",
             "fills": [fill],
         }
-        return _http("200 OK", order)
 
 
 def _now_ms() -> int:

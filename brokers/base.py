@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, Self, TypedDict
 
-from otonom_trader.domain.account import AccountKey, AccountSnapshot, Balance
+from otonom_trader.domain.account import AccountKey, AccountSnapshot, Balance, KeyRights
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import Fill, OrderRequest, OrderResult
@@ -95,6 +95,9 @@ class Venue(Broker, MarketData, Protocol):
 
     async def get_account_key(self) -> AccountKey:
         """Return whose account this is, at which venue and in which mode."""
+
+    async def get_key_rights(self) -> KeyRights | None:
+        """Return what the key may do; None where the venue has nobody to ask."""
 
     async def get_account(self) -> AccountSnapshot:
         """Return all balances with the venue's time of their last change."""

@@ -65,6 +65,8 @@ class BrokerConfig:
     timeout_seconds: float
     recv_window_ms: int
     order_transport: str
+    market_data: str
+    require_ip_restriction: bool
     market_orders: str
     account_currency: str
     symbols: Mapping[str, str]
@@ -123,6 +125,8 @@ def get_broker_config(
         timeout_seconds=file.broker.binance.timeout_seconds,
         recv_window_ms=file.broker.binance.recv_window_ms,
         order_transport=file.broker.binance.order_transport,
+        market_data=file.broker.binance.market_data,
+        require_ip_restriction=file.broker.binance.require_ip_restriction,
         market_orders=file.broker.market_orders,
         account_currency=file.account_currency,
         symbols=MappingProxyType(file.symbols),

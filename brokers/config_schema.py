@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_type_hint
 
 from pydantic import Field, PlainValidator, create_model
 
+from otonom_trader.brokers.binance.market_data import MARKET_DATA
 from otonom_trader.brokers.binance.signed_rest import ORDER_TRANSPORTS
 from otonom_trader.brokers.config_fields import (
     ACCOUNT,
@@ -51,7 +52,9 @@ class BinanceSection(Section):
     api_secret_file: Annotated[str | None, LINE_OF_TEXT] = None
     timeout_seconds: Annotated[float, seconds(most=60)] = 5.0
     recv_window_ms: Annotated[int, whole(least=1, most=60_000)] = 2000
+    require_ip_restriction: Annotated[bool, BOOLEAN] = True
     order_transport: Annotated[str, choice(*ORDER_TRANSPORTS)] = "rest"
+    market_data: Annotated[str, choice(*MARKET_DATA)] = "rest"
 
 
 class DummySection(Section):

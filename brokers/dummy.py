@@ -9,7 +9,12 @@ from typing import Self
 
 from otonom_trader.brokers.base import PositionRow
 from otonom_trader.brokers.plan import flat_market
-from otonom_trader.domain.account import AccountKey, AccountSnapshot, Balance
+from otonom_trader.domain.account import (
+    AccountKey,
+    AccountSnapshot,
+    Balance,
+    KeyRights,
+)
 from otonom_trader.domain.amount import ZERO, Number, is_multiple, plain, positive
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import NotSent, Rejected
@@ -105,6 +110,10 @@ class DummyBroker:
         """Return the key of the one account there is."""
         return AccountKey(self.mode, "dummy", "dummy")
 
+    async def get_key_rights(self) -> KeyRights | None:
+        """Return None: there is no key."""
+        return None
+
     async def get_account(self) -> AccountSnapshot:
         """Return all balances."""
         return AccountSnapshot(
@@ -134,6 +143,8 @@ class DummyBroker:
         except ValueError as wrong:
             return _refused(result, "not_listed", str(wrong))
         result, price = replace(result, symbol=pair.joined), self._prices.get(pair, req.price)
+        if not req.takes_at_once:
+            return _refused(result, "order_type", f"{req.order_type} orders are not simulated")
         if not is_multiple(req.qty, _STEP):
             return _refused(result, "off_step", f"qty {req.qty} is off the step {plain(_STEP)}")
         if price is None:

@@ -63,6 +63,7 @@ def _binance(config: BrokerConfig, clock: Clock, gate: KillGate | None) -> Venue
             clock=clock,
             renames=config.symbols,
             timeout_seconds=float(config.timeout_seconds),
+            market_data=config.market_data,
         )
         return OffVenue(market_data, URL(config.base_url).authority, clock)
     if config.mode is Mode.SHADOW:
@@ -75,6 +76,7 @@ def _binance(config: BrokerConfig, clock: Clock, gate: KillGate | None) -> Venue
             renames=config.symbols,
             timeout_seconds=float(config.timeout_seconds),
             recv_window_ms=config.recv_window_ms,
+            market_data=config.market_data,
         )
     return BinanceBroker(
         config.api_key,
@@ -87,6 +89,7 @@ def _binance(config: BrokerConfig, clock: Clock, gate: KillGate | None) -> Venue
         timeout_seconds=float(config.timeout_seconds),
         recv_window_ms=config.recv_window_ms,
         order_transport=config.order_transport,
+        market_data=config.market_data,
     )
 
 

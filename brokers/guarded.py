@@ -43,7 +43,7 @@ NEEDS_JOURNAL = (
 )
 DEFAULT_TAKER_FEE_PCT = Decimal("0.1")
 _FIRST_PAUSE_SECONDS = 0.1
-_MAY_LEAVE_LATER = {"unreachable", "not_sent", "paused", "clock"}
+_MAY_LEAVE_LATER = {"unreachable", "not_sent", "paused", "clock_unsure"}
 
 
 class GuardedBroker:
@@ -52,7 +52,8 @@ class GuardedBroker:
     `carry_out` is steps 5 to 8 of a decision's way, and no other code sends an order: judge and
     record under the account's lock, then the kill gate and the bytes, then book the outcome.
     `intents` may be left out in off and shadow only. `paper` is the paper leg, `shadow` the account
-    that shadow orders are judged on; without it that is the venue's own.
+    that shadow orders are judged on; without it that is the venue's own. `heed` is told code and
+    message of all that the venue answers.
     Source: the guide, "Risk Guardrails"; design.md, "One decision's way".
     """
 
@@ -68,6 +69,7 @@ class GuardedBroker:
         paper: PaperBroker | None = None,
         shadow: SimulatedAccount | None = None,
         taker_fee_pct: Decimal = DEFAULT_TAKER_FEE_PCT,
+        heed: Callable[[str | None, str], None] = lambda _code, _message: None,
     ) -> None:
         self.venue = underlying_broker
         self.guardrails = guardrails
@@ -81,6 +83,7 @@ class GuardedBroker:
         self._clock = clock or SystemClock()
         self.outcomes = Outcomes(self.account, shadow, intents, self.mode, self._clock)
         self._taker_fee_pct = taker_fee_pct
+        self.heed = heed
         self._lock = asyncio.Lock()  # from judging to the record, on the paper account
         self._numbers = itertools.count(1)
 
@@ -161,6 +164,7 @@ class GuardedBroker:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             result = await self.venue.place_order(intent.order)
+            self.heed(result.code, result.message)
             if result.state is not OrderState.NOT_SENT or result.code not in _MAY_LEAVE_LATER:
                 return result
             if self._price_age_seconds(plan) + pause > self.guardrails.max_price_age_seconds:
@@ -187,10 +191,14 @@ class GuardedBroker:
         """Read the account and the marks of what it holds; raises `VenueError` when unreadable."""
         now_ns = self._clock.monotonic_ns()
         wanted = self.account.symbols_to_mark()
-        if wanted:
-            self.account.update_marks(await self.venue.get_marks(wanted), now_ns)
-        if self._reads_account:
-            self.account.update_account(await self.venue.get_account())
+        try:
+            if wanted:
+                self.account.update_marks(await self.venue.get_marks(wanted), now_ns)
+            if self._reads_account:
+                self.account.update_account(await self.venue.get_account())
+        except VenueError as failure:
+            self.heed(failure.code, str(failure))
+            raise
 
     async def freshen(self, instrument: Instrument, market: MarketSnapshot | None) -> None:
         """Read account and marks where judging `instrument` would see them missing or stale.

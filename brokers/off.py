@@ -6,7 +6,13 @@ from decimal import Decimal
 from typing import Self
 
 from otonom_trader.brokers.base import MarketData, PositionRow
-from otonom_trader.domain.account import NO_BALANCES, AccountKey, AccountSnapshot, Balance
+from otonom_trader.domain.account import (
+    NO_BALANCES,
+    AccountKey,
+    AccountSnapshot,
+    Balance,
+    KeyRights,
+)
 from otonom_trader.domain.errors import NotPermitted
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
@@ -64,6 +70,10 @@ class OffVenue:
     async def get_account_key(self) -> AccountKey:
         """Return the key of the paper account."""
         return AccountKey(self.mode, self._venue, "paper")
+
+    async def get_key_rights(self) -> KeyRights | None:
+        """Return None: no key is used."""
+        return None
 
     async def get_account(self) -> AccountSnapshot:
         """Return no balances: off has no account at the venue."""

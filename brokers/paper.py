@@ -82,7 +82,7 @@ def charge(
 class PaperBroker:
     """The paper leg: every order filled on the snapshot it was judged on.
 
-    A limit that does not cross is `resting` and not simulated further. `fee_pct` is taken from what
+    What does not trade at once is `resting` and not simulated further. `fee_pct` is taken from what
     is received. Source: contract.md, "Modes".
     """
 
@@ -95,6 +95,8 @@ class PaperBroker:
     ) -> tuple[SimulatedFill, LedgerChange | None]:
         """Return how `order` fills on `market`, and the change to be written; nothing is booked."""
         symbol = market.symbol
+        if not order.takes_at_once:
+            return SimulatedFill(PaperStatus.RESTING), None
         walk = market.book.walk(order.side, order.qty, order.limit_price)
         killed = order.time_in_force is TimeInForce.FOK and walk.qty < order.qty
         if killed or not walk.qty:

@@ -52,11 +52,12 @@ class Plan:
 def executable_price(plan: Plan) -> Decimal | None:
     """Return the price the order can execute at, quote per base.
 
-    The limit price, else the book walk, else the best opposite quote; None without any.
+    The limit price, else the book walk, else the best opposite quote; None without any, and for a
+    stop order: what it meets once it is triggered cannot be told from the book as it is now.
     Source: contract.md, "Formulas" (notional).
     """
     order, market = plan.order, plan.market
-    if market is None:
+    if market is None or order.order_type.is_stop:
         return None
     price = order.limit_price
     if price is None or plan.protected:

@@ -16,6 +16,7 @@ import structlog
 
 from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.daemon.answers import Answers
+from otonom_trader.daemon.chores import Chores
 from otonom_trader.daemon.control import SOCKET_NAME, ControlServer
 from otonom_trader.daemon.floor import Floor, open_floor
 from otonom_trader.daemon.follow import Follower
@@ -27,17 +28,17 @@ from otonom_trader.daemon.resolver import Difference
 from otonom_trader.daemon.scheduler import Scheduler
 from otonom_trader.daemon.settings import Settings, configuration_hash, effective_configuration
 from otonom_trader.daemon.systemd import Notifier
-from otonom_trader.domain.errors import JournalError, VenueError, VenueUnreachable
+from otonom_trader.domain.errors import JournalError, VenueUnreachable
 from otonom_trader.domain.mode import DaemonState
 from otonom_trader.domain.ports import Clock
 from otonom_trader.storage.errors import JournalFailed
-from otonom_trader.storage.events import EquityPoint
 from otonom_trader.storage.journal import Journal
 
 log = structlog.get_logger("daemon")
 
 _RESOLVE_SECONDS = 1.0
 _KILL_WATCH_SECONDS = 0.5
+_KEY_CHECK_SECONDS = 3600.0
 
 
 class Daemon:
@@ -154,7 +155,7 @@ class Daemon:
     ) -> None:
         """STARTING, RECONCILING, RUNNING; then everything that recurs."""
 
-        def every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        def every(seconds: float, name: str, work: Callable[[], Awaitable[object]]) -> None:
             self._serve(tasks, self._whenever(scheduler.every(seconds, name), work))
 
         if (interval := self._notifier.watchdog_interval_seconds) is not None:
@@ -167,15 +168,17 @@ class Daemon:
         self._halt.tripped.set()  # and once more, now that there is a venue to cancel at
         self._serve(tasks, self._follow(floor))
         await self._recovery.reconcile(floor)
+        chores = Chores(self._config, floor, self._journal, self._halt, self._clock)
         schedule = self._settings.schedule
         every(schedule.account_refresh_seconds, "account", lambda: self._recovery.refresh(floor))
-        every(schedule.reconcile_seconds, "reconcile", lambda: self._look_over(floor))
-        every(schedule.clock_sync_seconds, "clock", lambda: self._sync_clock(floor))
-        every(_RESOLVE_SECONDS, "resolve", lambda: self._settle_unknown(floor))
-        every(schedule.equity_snapshot_seconds, "equity", lambda: self._record_equity(floor))
+        every(schedule.reconcile_seconds, "reconcile", lambda: self._recovery.look_over(floor))
+        every(_KEY_CHECK_SECONDS, "key", chores.check_key)
+        every(schedule.clock_sync_seconds, "clock", chores.sync_clock)
+        every(_RESOLVE_SECONDS, "resolve", floor.resolver.settle_unknown)
+        every(schedule.equity_snapshot_seconds, "equity", chores.record_equity)
         every(self._settings.poll_interval_seconds, "poll", lambda: floor.intake.poll(tasks))
 
-    async def _whenever(self, due: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
+    async def _whenever(self, due: asyncio.Event, work: Callable[[], Awaitable[object]]) -> None:
         while True:
             await due.wait()
             due.clear()
@@ -215,12 +218,6 @@ class Daemon:
 
     # While running
 
-    async def _look_over(self, floor: Floor) -> None:
-        await self._recovery.look_over(floor)
-
-    async def _settle_unknown(self, floor: Floor) -> None:
-        await floor.resolver.settle_unknown()
-
     async def _follow(self, floor: Floor) -> None:
         """Take in what the venue tells by itself."""
         follower = Follower(
@@ -234,20 +231,6 @@ class Daemon:
             on_fault=self._on_journal_fault,
         )
         await follower.run()
-
-    async def _sync_clock(self, floor: Floor) -> None:
-        try:
-            await floor.broker.venue.sync_clock()
-        except VenueError as failure:
-            log.warning("clock.unsynced", reason=str(failure))
-
-    async def _record_equity(self, floor: Floor) -> None:
-        equity = floor.broker.exposure().equity
-        if equity is None or self._journal.failure is not None:
-            return
-        currency = self._config.account_currency
-        point = EquityPoint(self._clock.now(), str(floor.desk.account), equity, currency)
-        await self._journal.record_equity(point)
 
     async def _heartbeat(self) -> None:
         log.info("heartbeat", **self._answers.now())

@@ -10,6 +10,7 @@ from typing import Self
 
 from otonom_trader.brokers.config import get_broker_config
 from otonom_trader.brokers.factory import DEFAULT_CONFIG
+from otonom_trader.daemon.alarm import Alarm
 from otonom_trader.daemon.desk import Desk, open_desk
 from otonom_trader.daemon.executor import ShadowModeExecutor
 from otonom_trader.daemon.kill import process_switch
@@ -89,7 +90,8 @@ class StandaloneExecutor:
         journal = await stack.enter_async_context(
             Journal(self._state_dir / Storage().journal, clock=clock)
         )
-        desk = await open_desk(stack, config, Paper(), journal, lifecycle, clock)
+        alarm = Alarm(lambda why: _halt(lifecycle, why), lambda why: _halt(lifecycle, why, "venue"))
+        desk = await open_desk(stack, config, Paper(), journal, lifecycle, clock, alarm)
         resolver = Resolver(desk.broker, clock, lambda doubt: _halt(lifecycle, doubt))
         reconciler = Reconciler(desk.broker, resolver, journal, clock, config.base_url)
         await reconciler.take_up_earlier_orders()
@@ -118,5 +120,5 @@ def create_shadow_executor(
     )
 
 
-def _halt(lifecycle: Lifecycle, doubt: str) -> None:
-    lifecycle.switch.trip(doubt, "reconciliation")
+def _halt(lifecycle: Lifecycle, reason: str, by: str = "reconciliation") -> None:
+    lifecycle.switch.trip(reason, by)

@@ -13,6 +13,7 @@ from otonom_trader.brokers.config import BrokerConfig, require_live_permitted
 from otonom_trader.brokers.factory import build_venue
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.paper import PaperBroker, open_account
+from otonom_trader.daemon.alarm import Alarm, objection
 from otonom_trader.daemon.executor import ShadowModeExecutor
 from otonom_trader.daemon.locks import account_lock
 from otonom_trader.daemon.settings import Paper
@@ -49,6 +50,7 @@ async def open_desk(
     journal: Journal,
     gate: KillGate,
     clock: Clock,
+    alarm: Alarm,
 ) -> Desk:
     """Reach the venue and build what trades on it; `stack` closes it.
 
@@ -61,7 +63,8 @@ async def open_desk(
         venue.keep_silent_until(banned_until)
     try:
         account = await venue.get_account_key()
-        broker = await _guarded(venue, account, config, paper, journal, gate, clock)
+        wrong = await key_objection(venue, config)
+        broker = await _guarded(venue, account, config, paper, journal, gate, clock, alarm)
     except Rejected as refusal:
         await venue.aclose()
         raise NotPermitted(f"the venue refused the account: {refusal}") from None
@@ -69,6 +72,8 @@ async def open_desk(
         await venue.aclose()
         raise VenueUnreachable(f"the venue cannot be reached: {failure}") from None
     stack.push_async_callback(venue.aclose)
+    if wrong is not None:
+        raise NotPermitted(wrong)
     for gone in await _name_symbols(broker, config):
         log.warning("symbol.gone", reason=gone)
     if config.mode is not Mode.OFF and config.broker_type != "dummy":
@@ -86,6 +91,17 @@ async def open_desk(
         needs_created_at=config.mode is Mode.LIVE and not config.use_testnet,
     )
     return Desk(account, broker, executor)
+
+
+async def key_objection(venue: Venue, config: BrokerConfig) -> str | None:
+    """Ask the venue what the key may do; return why it is not to be traded with, if it is not.
+
+    Raises `VenueError` when the venue cannot be asked. Source: promises.md, P7.
+    """
+    rights = await venue.get_key_rights()
+    if rights is not None and not rights.is_ip_restricted and not config.require_ip_restriction:
+        log.warning("account.key_unrestricted", hint="the key works from any address")
+    return objection(rights, require_ip_restriction=config.require_ip_restriction)
 
 
 async def _name_symbols(broker: GuardedBroker, config: BrokerConfig) -> list[str]:
@@ -107,6 +123,7 @@ async def _guarded(
     journal: Journal,
     gate: KillGate,
     clock: Clock,
+    alarm: Alarm,
 ) -> GuardedBroker:
     """Guard `venue`; its simulated accounts open with its balances, in off with paper's."""
     opening = dict(paper.balances)
@@ -127,4 +144,5 @@ async def _guarded(
         paper=PaperBroker(paper_account, paper.fee_pct),
         shadow=shadow,
         taker_fee_pct=paper.fee_pct,
+        heed=alarm.heed,
     )

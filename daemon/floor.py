@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.daemon.alarm import Alarm
 from otonom_trader.daemon.desk import Desk, open_desk
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.intake import Intake, IntakeLimits
@@ -49,7 +50,8 @@ async def open_floor(
 
     Raises as `open_desk` does, and `SourceUnavailable` for a source that can never be read.
     """
-    desk = await open_desk(stack, config, settings.paper, journal, lifecycle, clock)
+    alarm = Alarm(halt.doubt, lambda reason: halt.trip(reason, "venue"))
+    desk = await open_desk(stack, config, settings.paper, journal, lifecycle, clock, alarm)
     sources = await stack.enter_async_context(
         open_sources(_source(entry) for entry in settings.sources)
     )

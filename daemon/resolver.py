@@ -106,6 +106,7 @@ class Resolver:
         try:
             found = await self._broker.venue.find_order(intent.order.symbol, id_)
         except VenueError as failure:
+            self._broker.heed(failure.code, str(failure))
             log.warning("order.query_failed", client_order_id=id_, reason=str(failure))
             return []
         if found is None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from otonom_trader.domain.amount import ZERO, is_multiple, plain, round_down, round_up
 from otonom_trader.domain.decision import Decision
-from otonom_trader.domain.market import Instrument, MarketSnapshot
+from otonom_trader.domain.market import Instrument, MarketSnapshot, PriceRange
 from otonom_trader.domain.order import OrderRequest, OrderType, Side, TimeInForce
 from otonom_trader.domain.verdict import Verdict
 
@@ -55,7 +55,8 @@ def size(
     """Return the order for a BUY or SELL decision, or the verdict that refuses it.
 
     A quantity given by hand must lie on the venue's step; a computed one is rounded down to it.
-    SELL is clamped to the holding. Prices are made to fit the tick on the safe side.
+    SELL is clamped to the holding; one that is too small to be sold at all is dust. Prices are made
+    to fit the tick on the safe side, and a collar what the venue takes.
     """
     side = Side(decision.direction)
     reference = market.reference(side)
@@ -73,10 +74,15 @@ def size(
         return _refuse("qty_step", text, step, plain(requested))
     qty = requested if side is Side.BUY else min(requested, means.sellable)
     qty = round_down(qty, instrument.qty_step)
-    limit, kind, tif = _terms(decision, side, reference, instrument, rules)
-    too_small = _too_small(qty, requested, limit or reference, instrument)
+    limit, kind, tif = _terms(decision, side, reference, instrument, market, rules)
+    if limit is not None and not limit:
+        tick = plain(instrument.price_tick)
+        return _refuse("price_tick", f"No price below the tick {tick} of {instrument.symbol}", tick)
+    price = limit or reference
+    too_small = _too_small(qty, requested, price, instrument)
     if too_small is not None:
-        return too_small
+        dust = _dust(means.sellable, price, instrument) if side is Side.SELL else None
+        return dust or too_small
     order = OrderRequest(
         instrument.venue_symbol, side, qty, limit, kind, tif, client_order_id=client_order_id
     )
@@ -102,6 +108,7 @@ def _terms(
     side: Side,
     reference: Decimal,
     instrument: Instrument,
+    market: MarketSnapshot,
     rules: SizingRules,
 ) -> tuple[Decimal | None, OrderType, TimeInForce | None]:
     """Return limit price, type and time in force."""
@@ -111,7 +118,16 @@ def _terms(
     if not rules.protected:
         return None, OrderType.MARKET, None
     collar = reference * (1 + side.sign * rules.collar_pct / 100)
+    if market.limits is not None:
+        collar = _drawn_in(collar, side, market.limits.of(side))
     return _inside(collar, side, instrument), OrderType.LIMIT, TimeInForce.IOC
+
+
+def _drawn_in(collar: Decimal, side: Side, taken: PriceRange) -> Decimal:
+    """Draw a collar in to the prices the venue takes; it is never moved outwards."""
+    if side is Side.BUY:
+        return collar if taken.high is None else min(collar, taken.high)
+    return collar if taken.low is None else max(collar, taken.low)
 
 
 def _inside(price: Decimal, side: Side, instrument: Instrument) -> Decimal:
@@ -135,6 +151,26 @@ def _too_small(
         least = plain(instrument.min_notional)
         text = f"Notional {plain(notional)} {name.quote} is below the venue's least of {least}"
         return _refuse("min_notional", text, least, plain(notional))
+    return None
+
+
+def _dust(held: Decimal, price: Decimal, instrument: Instrument) -> Verdict | None:
+    """Return the verdict on a holding that is too small to be sold whole, None for any other."""
+    qty, name = round_down(held, instrument.qty_step), instrument.symbol
+    notional, least, quote = qty * price, instrument.min_notional, name.quote
+    if not qty:
+        return None
+    if qty < instrument.min_qty:
+        text = (
+            f"{plain(qty)} {name.base} are dust: {plain(instrument.min_qty)} is the least to sell"
+        )
+        return _refuse("dust", text, plain(instrument.min_qty), plain(qty))
+    if notional < least:
+        text = (
+            f"{plain(qty)} {name.base} are dust: worth {plain(notional)} {quote}, "
+            f"{plain(least)} {quote} is the least to sell"
+        )
+        return _refuse("dust", text, plain(least), plain(notional))
     return None
 
 

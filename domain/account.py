@@ -22,6 +22,15 @@ class AccountKey:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRights:
+    """What a key may do beside trading, and whether it works from anywhere."""
+
+    may_withdraw: bool
+    may_transfer: bool
+    is_ip_restricted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
     """One asset: `free` can be spent, `locked` is held by working orders."""
 

@@ -36,8 +36,11 @@ class PaperOnly(TradingHalted):
 class VenueError(TraderError):
     """Base of what can go wrong between us and a venue.
 
-    `status` is the HTTP status where one came, `venue_code` the venue's own code, `raw` its reply.
+    `code` is a stable machine code. `status` is the HTTP status where one came, `venue_code` the
+    venue's own code, `raw` its reply.
     """
+
+    code: str = "venue"
 
     def __init__(
         self,
@@ -56,18 +59,28 @@ class VenueError(TraderError):
 class Rejected(VenueError):
     """The venue refused, finally: the same request will be refused again."""
 
+    code = "rejected"
+
 
 class NotSent(VenueError):
     """The request certainly did not reach the venue: it is safe to try again."""
+
+    code = "not_sent"
 
 
 class OutcomeUnknown(VenueError):
     """The request may have been carried out: ask, never send again."""
 
+    code = "unknown"
+
 
 class VenueUnreachable(NotSent):
     """No connection to the venue could be made. Exit status 69 of `once`."""
 
+    code = "unreachable"
+
 
 class StaleTimestamp(Rejected):
     """The venue refused the timestamp: synchronise the clock, then sign anew."""
+
+    code = "clock"

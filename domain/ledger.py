@@ -80,12 +80,12 @@ class Ledger:
 
 
 def _after(cost: Cost, payment: Payment) -> Cost:
-    if payment.base_change > 0:
+    if payment.base_change >= 0:  # 0 where the fee took all that was bought: it was paid for
         return Cost(
             cost.qty + payment.base_change, cost.total - payment.quote_change, cost.realised
         )
     sold = min(-payment.base_change, cost.qty)
-    if not sold or not payment.base_change:
+    if not sold:
         # What was held before the ledger began has no known cost: nothing is realised on it.
         return cost
     share = sold / cost.qty

@@ -75,14 +75,36 @@ class Book:
         return Walk(qty - left, quote_qty, taken[-1].price if taken else None, tuple(taken))
 
 
+class PriceRange(NamedTuple):
+    """Prices from `low` to `high`, quote per base; an end that is None is open."""
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+
+class PriceLimits(NamedTuple):
+    """The limit prices at which a venue takes an order, or trades it, by the order's side."""
+
+    buy: PriceRange
+    sell: PriceRange
+
+    def of(self, side: Side) -> PriceRange:
+        """Those of an order of `side`."""
+        return self.buy if side is Side.BUY else self.sell
+
+
 @dataclass(frozen=True, slots=True)
 class MarketSnapshot:
-    """One symbol's book as it was read; `taken_ns` is the monotonic time of the reading."""
+    """One symbol's book as it was read; `taken_ns` is the monotonic time of the reading.
+
+    `limits` are None where they are not known.
+    """
 
     symbol: Symbol
     book: Book
     taken_at: datetime
     taken_ns: int
+    limits: PriceLimits | None = None
 
     def reference(self, side: Side) -> Decimal | None:
         """The best opposite quote: what an order of `side` would first meet."""

@@ -2,26 +2,28 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from http import HTTPStatus
 from typing import ClassVar, Final
 
 import msgspec
 
 from otonom_trader.brokers.base import PositionRow
 from otonom_trader.brokers.binance.errors import check
-from otonom_trader.brokers.binance.hosts import venue_name
-from otonom_trader.brokers.binance.market_data import MarketReader
+from otonom_trader.brokers.binance.hosts import is_testnet, tells_key_rights, venue_name
+from otonom_trader.brokers.binance.market_data import ASKED, MarketReader
 from otonom_trader.brokers.binance.orders import open_order
 from otonom_trader.brokers.binance.signed_rest import SignedTransport
-from otonom_trader.brokers.binance.weights import ACCOUNT, OPEN_ORDERS
+from otonom_trader.brokers.binance.weights import ACCOUNT, KEY_RIGHTS, OPEN_ORDERS
 from otonom_trader.brokers.binance.wire import (
     Account,
     CommissionRates,
+    KeyRestrictions,
     QueriedOrder,
     moment,
     number,
     read,
 )
-from otonom_trader.domain.account import AccountKey, AccountSnapshot, Balance
+from otonom_trader.domain.account import AccountKey, AccountSnapshot, Balance, KeyRights
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderResult, Side
 from otonom_trader.domain.symbol import QUOTE_ASSETS
@@ -30,6 +32,7 @@ from otonom_trader.domain.symbol import QUOTE_ASSETS
 _CASH: Final = frozenset(QUOTE_ASSETS) - {"BTC", "ETH", "BNB"}
 
 _account = msgspec.json.Decoder(Account)
+_rights = msgspec.json.Decoder(KeyRestrictions)
 _open_orders = msgspec.json.Decoder(list[QueriedOrder])
 
 
@@ -39,9 +42,13 @@ class AccountReader(MarketReader):
     mode: ClassVar[Mode]
 
     def __init__(
-        self, transport: SignedTransport, renames: Mapping[str, str] | None, depth_limit: int
+        self,
+        transport: SignedTransport,
+        renames: Mapping[str, str] | None,
+        depth_limit: int,
+        market_data: str = ASKED,
     ) -> None:
-        super().__init__(transport, renames, depth_limit)
+        super().__init__(transport, renames, depth_limit, market_data)
         self._account_reader = transport
         self._key: AccountKey | None = None
         self._rates: CommissionRates | None = None
@@ -51,11 +58,11 @@ class AccountReader(MarketReader):
 
         It is also done by itself once the last estimate is older than ten minutes.
         """
-        await self._account_reader.sync_clock()
+        await self._account_reader.venue_time.read()
 
     async def clock_offset_ms(self) -> float | None:
         """Return how far the venue's clock is ahead of ours; raises `NotSent` when unreadable."""
-        return await self._account_reader.clock_offset_ms()
+        return await self._account_reader.venue_time.offset_ms()
 
     async def get_account_key(self) -> AccountKey:
         """Return whose account the key belongs to; asked once.
@@ -63,7 +70,7 @@ class AccountReader(MarketReader):
         Reads the venue's clock where that is due: it is called before an order's intent is
         written, and between that and the order nothing should have to be awaited.
         """
-        await self._account_reader.freshen_clock()
+        await self._account_reader.venue_time.freshen()
         if self._key is None:
             await self.get_account()
         assert self._key is not None  # noqa: S101  get_account sets it or raises
@@ -85,6 +92,25 @@ class AccountReader(MarketReader):
             updated_at=moment(account.update_time),
             taken_ns=reply.sent_ns,
             uid=uid,
+        )
+
+    async def get_key_rights(self) -> KeyRights | None:
+        """Return what the key may do; None on a testnet, which has nobody to ask.
+
+        Source: promises.md, P7.
+        """
+        host = self._account_reader.base_url.host or ""
+        if not tells_key_rights(host):
+            return None
+        reply = await self._account_reader.get_signed(KEY_RIGHTS)
+        if reply.status == HTTPStatus.NOT_FOUND and is_testnet(host):
+            return None
+        check(reply)
+        told = read(_rights, reply)
+        return KeyRights(
+            may_withdraw=told.enable_withdrawals,
+            may_transfer=told.enable_internal_transfer or told.permits_universal_transfer,
+            is_ip_restricted=told.ip_restrict,
         )
 
     async def get_account_balance(self) -> dict[str, Balance]:

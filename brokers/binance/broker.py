@@ -11,13 +11,14 @@ from otonom_trader.brokers.binance.errors import (
     CANCEL_REJECTED,
     FILTER_CODES,
     FILTER_FAILURE,
+    MARKET_CLOSED,
     NEW_ORDER_REJECTED,
     DuplicateId,
     NoSuchOrder,
     check,
 )
 from otonom_trader.brokers.binance.hosts import choose_base_url
-from otonom_trader.brokers.binance.market_data import DEFAULT_DEPTH
+from otonom_trader.brokers.binance.market_data import ASKED, DEFAULT_DEPTH
 from otonom_trader.brokers.binance.order_reads import OrderReader
 from otonom_trader.brokers.binance.orders import (
     Asked,
@@ -84,12 +85,14 @@ class BinanceBroker(OrderReader):
         renames: Mapping[str, str] | None = None,
         depth_limit: int = DEFAULT_DEPTH,
         order_transport: str = REST,
+        market_data: str = ASKED,
     ) -> None:
         """Raises ``ValueError`` for keys that cannot be and for a host of the other environment.
 
         `gate` is asked immediately before an order's bytes leave. `renames` maps symbols as they
         are asked for to the venue's. `order_transport` is ``rest``, ``ws`` or ``auto``: the
-        WebSocket API carries orders while `run` runs, and ``auto`` falls back to REST.
+        WebSocket API carries orders while `run` runs, and ``auto`` falls back to REST. With
+        `market_data` ``streams`` books are followed while `run` runs, with ``rest`` asked for.
         """
         if order_transport not in ORDER_TRANSPORTS:
             known = ", ".join(ORDER_TRANSPORTS)
@@ -102,7 +105,7 @@ class BinanceBroker(OrderReader):
             gate,
             order_transport,
         )
-        super().__init__(self._transport, renames, depth_limit)
+        super().__init__(self._transport, renames, depth_limit, market_data)
         self._expected = Expected(self._transport.clock)
         self.unknown_fence_seconds = recv_window_ms / 1000 + _ENGINE_SECONDS + _LAG_SECONDS
 
@@ -138,7 +141,7 @@ class BinanceBroker(OrderReader):
         try:
             rules = await self._listing.rules(req.symbol, slack=2)
             asked = Asked(rules.instrument.venue_symbol, asked.client_order_id, req)
-            violation = find_violation(rules, req)
+            violation = find_violation(rules, req, self._prices.context(rules))
             if violation:
                 return refused(asked, violation)
             if self._transport.ws_api.is_open:
@@ -199,11 +202,10 @@ class BinanceBroker(OrderReader):
         raise NoSuchOrder(f"{name.text} is not among the open orders; name its symbol to look on")
 
     async def _after_rejection(self, refusal: OrderResult, asked: Asked) -> OrderResult:
-        if refusal.venue_code in FILTER_CODES or refusal.code == FILTER_FAILURE:
-            self._listing.forget(asked.venue_symbol)
-        may_be_duplicate = (
-            refusal.venue_code == NEW_ORDER_REJECTED and refusal.code != FILTER_FAILURE
-        )
+        by_the_rules = refusal.code in (FILTER_FAILURE, MARKET_CLOSED)
+        if by_the_rules or refusal.venue_code in FILTER_CODES:
+            self._forget(asked.venue_symbol)
+        may_be_duplicate = refusal.venue_code == NEW_ORDER_REJECTED and not by_the_rules
         if asked.order.client_order_id is None or not may_be_duplicate:
             return refusal
         # One of this code's reasons is that an order of this id is working already. Which reason

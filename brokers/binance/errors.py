@@ -15,7 +15,6 @@ from otonom_trader.domain.errors import (
     OutcomeUnknown,
     Rejected,
     StaleTimestamp,
-    VenueError,
     VenueUnreachable,
 )
 
@@ -25,6 +24,10 @@ CANCEL_REJECTED: Final = -2011
 NO_SUCH_ORDER: Final = -2013
 FILTER_CODES: Final = frozenset({-1013, -1111, UNKNOWN_SYMBOL})
 FILTER_FAILURE: Final = "filter_failure"
+PRECISION: Final = "precision"
+MARKET_CLOSED: Final = "market_closed"
+AUTH: Final = "auth"
+"""Machine code of a key that the venue does not take: trying again is of no use."""
 ORDER_RATE_EXCEEDED: Final = -1015
 
 _STALE_TIMESTAMP: Final = -1021
@@ -34,82 +37,85 @@ _RATE_STATUSES: Final = frozenset({418, 429})
 _UNKNOWN_CODES: Final = frozenset({-1000, -1001, -1006, -1007, -1008})
 # 403 is a firewall in front of the venue, 409 half of a cancel-replace, 408 a proxy's timeout.
 _UNKNOWN_STATUSES: Final = frozenset({403, 408, 409})
-# The one text that is matched, as documented: its code may be -1013 or -2010.
+# The only texts that are matched, as documented, for their codes do not tell: filters come as -1013
+# or -2010, and a symbol whose status has changed as -2010 too.
 _FILTER_PREFIX: Final = "Filter failure: "
+_CLOSED: Final = ("Market is closed.", "This order type is not possible in this trading phase.")
 _LONGEST_TEXT: Final = 300
 
 _MACHINE_CODES: Final = {
-    -1002: "auth",
+    -1002: AUTH,
     -1013: "invalid_order",
-    -1022: "auth",
-    -1111: "precision",
+    -1022: AUTH,
+    -1111: PRECISION,
     UNKNOWN_SYMBOL: "unknown_symbol",
     NEW_ORDER_REJECTED: "new_order_rejected",
     CANCEL_REJECTED: "unknown_order",
     NO_SUCH_ORDER: "unknown_order",
-    -2014: "auth",
-    -2015: "auth",
+    -2014: AUTH,
+    -2015: AUTH,
 }
 
 
 class RateLimited(Rejected):
     """The venue refused for want of rate limit; it will listen again in `retry_after_seconds`."""
 
+    code = "rate_limited"
     retry_after_seconds: float = 0.0
 
 
 class NotListed(Rejected):
     """The venue does not list the symbol."""
 
+    code = "not_tradable"
+
 
 class NoSuchOrder(Rejected):
     """No working order has that id."""
+
+    code = "unknown_order"
 
 
 class DuplicateId(OutcomeUnknown):
     """An order of that id exists already; whether it is the one meant must be asked."""
 
+    code = "duplicate_id"
+
 
 class Unreadable(OutcomeUnknown):
     """The venue answered with something that is not a reply to the request."""
+
+    code = "unreadable_reply"
 
 
 class MismatchedReply(OutcomeUnknown):
     """The venue answered about another order than the one asked for: nothing can be trusted."""
 
+    code = "mismatched_reply"
+
 
 class Blocked(OutcomeUnknown):
     """A firewall answered in the venue's place."""
+
+    code = "blocked"
 
 
 class TlsFailed(VenueUnreachable):
     """The connection could not be secured."""
 
+    code = "tls"
+
 
 class ClockUnsure(NotSent):
     """The venue's time is not known well enough to sign."""
+
+    code = "clock_unsure"
 
 
 class Paused(NotSent):
     """The venue asked for silence, and it is not over."""
 
-
-_KINDS: Final[tuple[tuple[type[VenueError], str], ...]] = (
-    (RateLimited, "rate_limited"),
-    (NotListed, "not_tradable"),
-    (NoSuchOrder, "unknown_order"),
-    (DuplicateId, "duplicate_id"),
-    (StaleTimestamp, "clock"),
-    (ClockUnsure, "clock"),
-    (Paused, "paused"),
-    (TlsFailed, "tls"),
-    (VenueUnreachable, "unreachable"),
-    (NotSent, "not_sent"),
-    (MismatchedReply, "mismatched_reply"),
-    (Unreadable, "unreadable_reply"),
-    (Blocked, "blocked"),
-    (OutcomeUnknown, "unknown"),
-)
+    code = "paused"
 
 
 class VenueText(msgspec.Struct):
@@ -190,22 +196,18 @@ def check(reply: Reply, failed: str = "") -> None:
         limited = RateLimited(message, status=reply.status, venue_code=code, raw=reply.text)
         limited.retry_after_seconds = reply.retry_after_seconds or 0.0
         raise limited
-    raise Rejected(message, status=reply.status, venue_code=code, raw=reply.text)
+    refusal = Rejected(message, status=reply.status, venue_code=code, raw=reply.text)
+    refusal.code = _code_of(code, message)
+    raise refusal
 
 
-def machine_code(error: VenueError) -> str:
-    """Return the stable code by which programs tell errors apart."""
-    for kind, code in _KINDS:
-        if isinstance(error, kind):
-            return code
-    if _FILTER_PREFIX in str(error) and error.venue_code in (-1013, NEW_ORDER_REJECTED):
+def _code_of(venue_code: int | None, message: str) -> str:
+    """Return the stable code of a refusal, by which programs tell errors apart."""
+    if _FILTER_PREFIX in message and venue_code in (-1013, NEW_ORDER_REJECTED):
         return FILTER_FAILURE
-    return _MACHINE_CODES.get(error.venue_code or 0, "rejected")
-
-
-def is_auth(error: VenueError) -> bool:
-    """Return whether the venue does not take the key: trying again is of no use."""
-    return machine_code(error) == "auth"
+    if venue_code == NEW_ORDER_REJECTED and any(text in message for text in _CLOSED):
+        return MARKET_CLOSED
+    return _MACHINE_CODES.get(venue_code or 0, Rejected.code)
 
 
 def _is_definite(reply: Reply, code: int | None) -> bool:

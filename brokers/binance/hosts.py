@@ -27,6 +27,13 @@ _WS_API_HOSTS: Final = {
     "api1.testnet.binance.vision": "ws-api.testnet.binance.vision",
     "demo-api.binance.com": "demo-ws-api.binance.com",
 }
+_STREAM_HOSTS: Final = {
+    **dict.fromkeys(_PRODUCTION_HOSTS, "stream.binance.com"),
+    "data-api.binance.vision": "data-stream.binance.vision",
+    "testnet.binance.vision": "stream.testnet.binance.vision",
+    "api1.testnet.binance.vision": "stream.testnet.binance.vision",
+    "demo-api.binance.com": "demo-stream.binance.com",
+}
 
 
 def is_loopback(host: str) -> bool:
@@ -43,6 +50,11 @@ def is_testnet(host: str) -> bool:
     Source: contract.md, "Configuration" (``use_testnet`` and ``base_url``).
     """
     return _folded(host) in _TESTNET_HOSTS or is_loopback(host)
+
+
+def tells_key_rights(host: str) -> bool:
+    """Return whether a host can be asked what a key may do: Binance's own testnets cannot."""
+    return _folded(host) not in _TESTNET_HOSTS
 
 
 def _folded(host: str) -> str:
@@ -92,6 +104,11 @@ def choose_base_url(base_url: str | None, *, use_testnet: bool) -> URL:
 def ws_api_url(base_url: URL) -> str:
     """Return where the WebSocket API of a REST host is reached."""
     return f"{_ws_origin(base_url, _WS_API_HOSTS)}/ws-api/v3"
+
+
+def streams_url(base_url: URL) -> str:
+    """Return where the market streams of a REST host are reached, all over one connection."""
+    return f"{_ws_origin(base_url, _STREAM_HOSTS)}/stream"
 
 
 def _ws_origin(base_url: URL, hosts: Mapping[str, str]) -> str:

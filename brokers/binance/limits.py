@@ -103,8 +103,10 @@ class RateGovernor:
         quiet_ns = self._quiet_until_ns - self._clock.monotonic_ns()
         return max(*waits, left_ns / _SECOND, quiet_ns / _SECOND, 0.0)
 
-    def left(self, weight: int, *, is_order: bool = False) -> None:
+    def left(self, weight: int, lane: Lane, *, is_order: bool = False) -> None:
         """Count a request whose bytes leave: it is on its way until `observe`."""
+        if lane is Lane.URGENT and self._clock.monotonic_ns() < self._quiet_until_ns:
+            self._knocked_ns = self._clock.monotonic_ns()
         self._weight.on_the_way += weight
         for window in self._orders.values() if is_order else ():
             window.on_the_way += 1
@@ -182,10 +184,7 @@ class RateGovernor:
         """Whether something urgent may be tried although silence was asked for, short of a ban."""
         if lane is not Lane.URGENT or self._quiet_status != HTTPStatus.TOO_MANY_REQUESTS:
             return False
-        if self._knocked_ns and now_ns - self._knocked_ns < _KNOCK_SECONDS * _SECOND:
-            return False
-        self._knocked_ns = now_ns
-        return True
+        return not self._knocked_ns or now_ns - self._knocked_ns >= _KNOCK_SECONDS * _SECOND
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
@@ -219,7 +218,7 @@ class Toll:
 
     def left(self) -> None:
         """Count it as on its way."""
-        self._governor.left(self._weight, is_order=self._is_order)
+        self._governor.left(self._weight, self._lane, is_order=self._is_order)
 
     def answered(self, reply: Reply) -> None:
         """Count it as carried out, or as the venue says."""

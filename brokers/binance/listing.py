@@ -108,7 +108,9 @@ class Listing:
             raise MismatchedReply(
                 f"{reply.request} answered for another symbol than {venue_symbol}", raw=reply.text
             )
-        listed = self._listed[venue_symbol] = _Listed(parse_rules(symbols[0]), now)
+        listed = self._listed[venue_symbol] = _Listed(
+            parse_rules(symbols[0], info.exchange_filters), now
+        )
         return listed
 
 

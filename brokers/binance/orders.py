@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from decimal import Decimal
+from typing import Final, Self
 
 from otonom_trader.brokers.binance.errors import MismatchedReply, Reply, Unreadable
 from otonom_trader.brokers.binance.wire import (
@@ -24,7 +25,11 @@ from otonom_trader.domain.order import (
     OrderResult,
     OrderState,
     OrderStatus,
+    OrderType,
 )
+
+# Orders of others may be of types that nobody knows yet.
+_ORDER_TYPES: Final = {kind.value: kind for kind in OrderType}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,17 @@ def order_params(asked: Asked) -> list[tuple[str, str]]:
         ("side", order.side.value),
         ("type", order.order_type.value),
     ]
-    limit = order.limit_price
-    if limit is not None and order.time_in_force is not None:
-        params += (("timeInForce", order.time_in_force.value), ("price", plain(limit)))
+    if order.time_in_force is not None:
+        params.append(("timeInForce", order.time_in_force.value))
+    if order.limit_price is not None:
+        params.append(("price", plain(order.limit_price)))
     params += (("quantity", plain(order.qty)), ("newClientOrderId", asked.client_order_id))
+    if order.stop_price is not None:
+        params.append(("stopPrice", plain(order.stop_price)))
+    if order.trailing_delta_bps is not None:
+        params.append(("trailingDelta", str(order.trailing_delta_bps)))
+    if order.iceberg_qty is not None:
+        params.append(("icebergQty", plain(order.iceberg_qty)))
     return params
 
 
@@ -79,10 +91,18 @@ def placed_order(order: PlacedOrder, asked: Asked, reply: Reply) -> OrderResult:
     Raises `MismatchedReply` when the reply is about another order, `Unreadable` when it contradicts
     itself. Source: promises.md, fault 12.
     """
-    _check_same(order, asked)
+    if (order.symbol, order.client_order_id) != (asked.venue_symbol, asked.client_order_id):
+        raise MismatchedReply(
+            f"the reply tells of {order.client_order_id} of {order.symbol}, not of "
+            f"{asked.client_order_id} of {asked.venue_symbol}: it is another order's"
+        )
     at = moment(order.transact_time)
     fills = tuple(_fill(fill, at) for fill in order.fills)
-    return _result(order, at, fills, asked.client_order_id, reply)
+    placed = _result(order, at, fills, asked.client_order_id, reply)
+    difference = _difference(placed, asked.order)
+    if difference:
+        raise MismatchedReply(f"the reply tells of {difference}: it is another order's")
+    return placed
 
 
 def cancelled_order(
@@ -126,13 +146,9 @@ def open_order(order: QueriedOrder) -> OrderResult:
 
 def check_found(found: OrderResult, asked: Asked) -> None:
     """Raise `MismatchedReply` when an order found by its client id is not what was asked for."""
-    order = asked.order
-    same_price = order.limit_price is None or found.price == order.limit_price
-    if not (found.side is order.side and found.qty == order.qty and same_price):
-        raise MismatchedReply(
-            f"order {asked.client_order_id} at Binance is {found.side} {plain(found.qty)}, "
-            f"not {order.side} {plain(order.qty)}"
-        )
+    difference = _difference(found, asked.order)
+    if difference:
+        raise MismatchedReply(f"order {asked.client_order_id} at Binance has {difference}")
 
 
 def stages_of(reply: Reply) -> dict[str, int]:
@@ -140,21 +156,21 @@ def stages_of(reply: Reply) -> dict[str, int]:
     return {} if reply.lost else {Stage.SIGN_TO_ACK.value: reply.received_ns - reply.sent_ns}
 
 
-def _check_same(order: Order, asked: Asked) -> None:
-    sent = asked.order
-    limit = sent.limit_price
-    for name, told, meant in (
-        ("symbol", order.symbol, asked.venue_symbol),
-        ("client id", order.client_order_id, asked.client_order_id),
-        ("side", order.side, sent.side),
-        ("type", order.type, sent.order_type),
-        ("quantity", number(order.orig_qty), sent.qty),
-        ("price", limit and number(order.price), limit),
+def _difference(told: OrderResult, order: OrderRequest) -> str:
+    """Say what of an order at the venue is not as it was asked for, nothing where all is."""
+    limit, stop_price = order.limit_price, order.stop_price
+    for name, is_, meant in (
+        ("side", told.side, order.side),
+        ("type", told.order_type, order.order_type),
+        ("quantity", told.qty, order.qty),
+        ("price", limit and told.price, limit),
+        ("stop price", stop_price and told.stop_price, stop_price),
+        ("trailing delta", told.trailing_delta_bps, order.trailing_delta_bps),
+        ("iceberg quantity", told.iceberg_qty, order.iceberg_qty),
     ):
-        if told != meant:
-            raise MismatchedReply(
-                f"the reply tells of {name} {told}, the order said {meant}: it is another order's"
-            )
+        if is_ != meant:
+            return f"{name} {is_}, not {meant}"
+    return ""
 
 
 def _result(
@@ -196,7 +212,16 @@ def _result(
         signed_at_ms=reply.signed_at_ms if reply else None,
         raw=reply.text if reply else "",
         stages_ns=stages_of(reply) if reply else {},
+        order_type=_ORDER_TYPES.get(order.type),
+        stop_price=_given(order.stop_price),
+        trailing_delta_bps=order.trailing_delta,
+        iceberg_qty=_given(order.iceberg_qty),
     )
+
+
+def _given(text: str | None) -> Decimal | None:
+    """Read what is 0, or left out, where the order has none."""
+    return None if text is None else number(text) or None
 
 
 def _fill(fill: OrderFill, at: datetime) -> Fill:

@@ -5,12 +5,7 @@ import secrets
 from dataclasses import replace
 from typing import Final
 
-from otonom_trader.brokers.binance.errors import (
-    NoSuchOrder,
-    NotListed,
-    Reply,
-    machine_code,
-)
+from otonom_trader.brokers.binance.errors import NoSuchOrder, NotListed, Reply
 from otonom_trader.brokers.binance.orders import Asked, stages_of
 from otonom_trader.brokers.binance.rules import Violation
 from otonom_trader.domain.errors import (
@@ -55,6 +50,10 @@ def draft(asked: Asked, reply: Reply | None = None) -> OrderResult:
         client_order_id=asked.client_order_id,
         qty=order.qty,
         price=order.limit_price,
+        order_type=order.order_type,
+        stop_price=order.stop_price,
+        trailing_delta_bps=order.trailing_delta_bps,
+        iceberg_qty=order.iceberg_qty,
         signed_at_ms=reply.signed_at_ms if reply else None,
         raw=reply.text if reply else "",
         stages_ns=stages_of(reply) if reply else {},
@@ -78,7 +77,7 @@ def not_sent(known: OrderResult, error: VenueError | TradingHalted, failed: str)
     state = (
         OrderState.REJECTED if isinstance(error, NotListed | NoSuchOrder) else OrderState.NOT_SENT
     )
-    return replace(known, state=state, message=f"{failed}: {error}", code=machine_code(error))
+    return replace(known, state=state, message=f"{failed}: {error}", code=error.code)
 
 
 def rejected(known: OrderResult, error: Rejected) -> OrderResult:
@@ -87,14 +86,14 @@ def rejected(known: OrderResult, error: Rejected) -> OrderResult:
         known,
         state=OrderState.REJECTED,
         message=str(error),
-        code=machine_code(error),
+        code=error.code,
         venue_code=error.venue_code,
     )
 
 
 def unknown(known: OrderResult, error: VenueError) -> OrderResult:
     """Return the result when the venue may or may not have acted."""
-    code = machine_code(error) if isinstance(error, OutcomeUnknown) else "unknown"
+    code = error.code if isinstance(error, OutcomeUnknown) else OutcomeUnknown.code
     return replace(
         known,
         state=OrderState.UNKNOWN,

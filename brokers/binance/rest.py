@@ -16,10 +16,15 @@ from otonom_trader.brokers.binance.hosts import is_loopback
 from otonom_trader.brokers.binance.limits import RateGovernor, Toll, retry_after_seconds
 from otonom_trader.brokers.binance.signing import Params, encode_query
 from otonom_trader.brokers.binance.usage import Usage, usage_of_headers
+from otonom_trader.brokers.binance.venue_time import VenueTime
 from otonom_trader.brokers.binance.weights import (
+    AVERAGE_PRICE,
     BOOK_TICKER,
     DEPTH,
     EXCHANGE_INFO,
+    EXECUTION_RULES,
+    REFERENCE_PRICE,
+    TICKER_PRICE,
     TIME,
     lane_of,
     weight_of,
@@ -28,7 +33,11 @@ from otonom_trader.domain.errors import NotSent, VenueUnreachable
 from otonom_trader.domain.ports import Clock
 
 PUBLIC_ENDPOINTS: Final[frozenset[Endpoint]] = frozenset(
-    ("GET", path) for path in (TIME, EXCHANGE_INFO, DEPTH, BOOK_TICKER)
+    ("GET", path)
+    for path in (
+        *(TIME, EXCHANGE_INFO, DEPTH, BOOK_TICKER),
+        *(TICKER_PRICE, AVERAGE_PRICE, REFERENCE_PRICE, EXECUTION_RULES),
+    )
 )
 
 MAX_CONNECTIONS: Final = 32
@@ -59,7 +68,8 @@ class PublicTransport:
         self.base_url = base_url
         self.clock = clock
         self.governor = RateGovernor(clock)
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
+        self.venue_time = VenueTime(clock, self.get)
         self._urls: dict[str, URL] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -114,8 +124,8 @@ class PublicTransport:
         except (aiohttp.ClientError, TimeoutError, OSError, NotSent) as error:
             # The cause is dropped: its texts and request may hold the signed address.
             if not departure.left:
-                raise _not_sent(request, error, self._timeout_seconds) from None
-            lost = _lost(error, self._timeout_seconds)
+                raise _not_sent(request, error, self.timeout_seconds) from None
+            lost = _lost(error, self.timeout_seconds)
         except asyncio.CancelledError:
             departure.answered(NO_REPLY)
             raise
@@ -142,7 +152,7 @@ class PublicTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
             # The threshold keeps aiohttp from rounding the deadline up to whole seconds.
-            timeout=aiohttp.ClientTimeout(total=self._timeout_seconds, ceil_threshold=3600),
+            timeout=aiohttp.ClientTimeout(total=self.timeout_seconds, ceil_threshold=3600),
             proxy=_proxy(self.base_url),
             request_class=self.request_class,
         )

@@ -1,31 +1,44 @@
 """How a symbol may be traded, and whether an order keeps to it. Pure.
 
-Source: binance-facts.md, section 6. What depends on other orders or on a reference price
-(PERCENT_PRICE, MAX_NUM_ORDERS, the notional of a MARKET order) is left to the venue.
+Source: binance-facts.md, sections 5 and 6.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
-from otonom_trader.brokers.binance.errors import FILTER_FAILURE, Unreadable
-from otonom_trader.brokers.binance.wire import Filter, SymbolInfo, number
+from otonom_trader.brokers.binance.count_filters import EXCHANGE, CountFilter
+from otonom_trader.brokers.binance.errors import FILTER_FAILURE, PRECISION
+from otonom_trader.brokers.binance.filter_context import UNKNOWN, Context
+from otonom_trader.brokers.binance.filter_parsing import (
+    Entry,
+    count_filters,
+    most_amends,
+    order_filters,
+)
+from otonom_trader.brokers.binance.filters import (
+    Bounds,
+    LotSize,
+    Notional,
+    OrderFilter,
+    PercentPrice,
+    PriceFilter,
+)
+from otonom_trader.brokers.binance.wire import SymbolInfo
 from otonom_trader.domain.amount import ZERO, is_multiple, plain
 from otonom_trader.domain.market import Instrument
 from otonom_trader.domain.order import OrderRequest
 from otonom_trader.domain.symbol import Symbol
 
 TRADING: Final = "TRADING"
-
-
-class Bounds(NamedTuple):
-    """A filter on one value; a bound or step of 0 sets no rule."""
-
-    filter_type: str
-    low: Decimal = ZERO
-    high: Decimal = ZERO
-    step: Decimal = ZERO
+_OTHERWISE: Final = {
+    "CANCEL_ONLY": "orders may be cancelled, none placed or amended",
+    "HALT": "orders wait until it resumes; a cancel may be tried, nothing is placed",
+    "BREAK": "it is closed for now; a cancel may be tried, nothing is placed",
+    "END_OF_DAY": "its day is over; a cancel may be tried, nothing is placed",
+}
+"""What can be done while a symbol's status is not TRADING."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +51,31 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One symbol's trading rules, and the instrument the other rooms see of them."""
+    """One symbol's trading rules, and the instrument the other rooms see of them.
+
+    `qty_unit` and `price_unit` are the finest the venue reads at all. `minutes` are those over
+    which filters average the price they compare with; None where it is not told.
+    """
 
     instrument: Instrument
     order_types: frozenset[str]
-    price: Bounds
-    lot: Bounds
-    market_lot: Bounds
-    notional: Bounds
+    iceberg_allowed: bool
+    trailing_allowed: bool
+    qty_unit: Decimal
+    price_unit: Decimal
+    filters: tuple[OrderFilter, ...]
+    counts: tuple[CountFilter, ...]
+    most_amends: int | None
+    minutes: frozenset[int | None]
 
 
-def parse_rules(info: SymbolInfo) -> Rules:
+def parse_rules(info: SymbolInfo, exchange_filters: Iterable[Entry] = ()) -> Rules:
     """Read one symbol of exchangeInfo; raises `Unreadable` for a filter without its figures."""
-    filters = {entry.filter_type: entry for entry in info.filters}
-    price = _bounds(filters, "PRICE_FILTER", "min_price", "max_price", "tick_size")
-    lot = _bounds(filters, "LOT_SIZE", "min_qty", "max_qty", "step_size")
-    market_lot = _bounds(filters, "MARKET_LOT_SIZE", "min_qty", "max_qty", "step_size")
-    # A symbol has one of the two; NOTIONAL is the younger and knows a maximum as well.
-    if "NOTIONAL" in filters:
-        notional = _bounds(filters, "NOTIONAL", "min_notional", "max_notional")
-    else:
-        notional = _bounds(filters, "MIN_NOTIONAL", "min_notional")
+    filters = order_filters(info.filters)
+    price = next((one.bounds for one in filters if isinstance(one, PriceFilter)), Bounds())
+    lots = (one for one in filters if isinstance(one, LotSize) and not one.only_market)
+    lot = next((one.bounds for one in lots), Bounds())
+    notionals = [one for one in filters if isinstance(one, Notional)]
     return Rules(
         instrument=Instrument(
             symbol=Symbol(info.base_asset, info.quote_asset),
@@ -68,73 +85,126 @@ def parse_rules(info: SymbolInfo) -> Rules:
             min_qty=lot.low,
             max_qty=lot.high,
             price_tick=price.step,
-            min_notional=notional.low,
+            min_notional=max((one.low for one in notionals), default=ZERO),
             status=info.status,
         ),
         order_types=frozenset(info.order_types),
-        price=price,
-        lot=lot,
-        market_lot=market_lot,
-        notional=notional,
+        iceberg_allowed=info.iceberg_allowed,
+        trailing_allowed=info.allow_trailing_stop,
+        qty_unit=Decimal(1).scaleb(-info.base_asset_precision),
+        price_unit=Decimal(1).scaleb(-info.quote_asset_precision),
+        filters=filters,
+        counts=(*count_filters(info.filters), *count_filters(exchange_filters)),
+        most_amends=most_amends(info.filters),
+        minutes=frozenset(
+            one.mins
+            for one in filters
+            if isinstance(one, PercentPrice) or (isinstance(one, Notional) and one.compares)
+        ),
     )
 
 
-def find_violation(rules: Rules, order: OrderRequest) -> Violation | None:
-    """Return the first rule that `order` breaks, None when it keeps to all that are known here."""
-    venue_symbol = rules.instrument.venue_symbol
-    if not rules.instrument.tradable:
-        return Violation("not_trading", f"{venue_symbol} is {rules.instrument.status}, not TRADING")
-    if order.order_type not in rules.order_types:
-        return Violation(
-            "order_type", f"{order.order_type} orders are not supported for {venue_symbol}"
-        )
-    limit = order.limit_price
-    checks = [("qty", order.qty, rules.lot)]
-    if limit is None:
-        checks.append(("qty", order.qty, rules.market_lot))
+def find_violation(
+    rules: Rules, order: OrderRequest, context: Context = UNKNOWN
+) -> Violation | None:
+    """Return the first rule that `order` breaks, None when it keeps to all that can be told of.
+
+    In the venue's order: what the symbol takes at all, precision, filters as exchangeInfo lists
+    them, and last the filters that count.
+    """
+    return (
+        _closed(rules)
+        or _unsupported(rules, order)
+        or _broken_by_itself(rules, order, context)
+        or _broken_together(rules, (order,), 0, context)
+    )
+
+
+def find_list_violation(
+    rules: Rules, orders: Sequence[OrderRequest], context: Context = UNKNOWN
+) -> Violation | None:
+    """Return the first rule that an order list of these `orders` breaks; as `find_violation`."""
+    for order in orders:
+        violation = _unsupported(rules, order) or _broken_by_itself(rules, order, context)
+        if violation:
+            return violation
+    return _closed(rules) or _broken_together(rules, orders, 1, context)
+
+
+def find_amend_violation(
+    rules: Rules,
+    order: OrderRequest,
+    qty: Decimal,
+    amends: int | None,
+    context: Context = UNKNOWN,
+) -> Violation | None:
+    """Return the first rule that `order` breaks once it is reduced to `qty`.
+
+    `amends` is how often it was amended already, None where that is not known.
+    """
+    most = rules.most_amends
+    if amends is not None and most is not None and amends >= most:
+        problem = f"amends {amends + 1} is above the maximum {most}"
+        return _failure(rules, "MAX_NUM_ORDER_AMENDS", problem)
+    iceberg_qty = order.iceberg_qty and min(order.iceberg_qty, qty)
+    amended = replace(order, qty=qty, iceberg_qty=iceberg_qty)
+    return _closed(rules) or _broken_by_itself(rules, amended, context)
+
+
+def _closed(rules: Rules) -> Violation | None:
+    instrument = rules.instrument
+    if instrument.tradable:
+        return None
+    name, status = instrument.venue_symbol, instrument.status
+    if status == TRADING:
+        text = f"{name} is not traded on spot"
     else:
-        checks.append(("price", limit, rules.price))
-        checks.append(("notional", limit * order.qty, rules.notional))
-    for name, value, bounds in checks:
-        problem = _problem(name, value, bounds, venue_symbol)
+        text = f"{name} is {status}, not TRADING"
+        if status in _OTHERWISE:
+            text = f"{text}: {_OTHERWISE[status]}"
+    return Violation("not_trading", text)
+
+
+def _unsupported(rules: Rules, order: OrderRequest) -> Violation | None:
+    if order.order_type not in rules.order_types:
+        what = f"{order.order_type} orders"
+    elif order.iceberg_qty is not None and not rules.iceberg_allowed:
+        what = "iceberg orders"
+    elif order.trailing_delta_bps is not None and not rules.trailing_allowed:
+        what = "trailing stop orders"
+    else:
+        return None
+    return Violation("order_type", f"{what} are not supported for {rules.instrument.venue_symbol}")
+
+
+def _broken_by_itself(rules: Rules, order: OrderRequest, context: Context) -> Violation | None:
+    for name, value, unit in (
+        ("qty", order.qty, rules.qty_unit),
+        ("price", order.limit_price, rules.price_unit),
+        ("stop_price", order.stop_price, rules.price_unit),
+        ("iceberg_qty", order.iceberg_qty, rules.qty_unit),
+    ):
+        if value is not None and not is_multiple(value, unit):
+            symbol = rules.instrument.venue_symbol
+            text = f"{name} {plain(value)} has more digits than the {plain(unit)} of {symbol}"
+            return Violation(PRECISION, text)
+    for one in rules.filters:
+        problem = one.problem(order, context)
         if problem:
-            text = f"Filter failure: {bounds.filter_type}; {problem}"
-            return Violation(FILTER_FAILURE, text)
+            return _failure(rules, one.name, problem)
     return None
 
 
-def _problem(name: str, value: Decimal, bounds: Bounds, venue_symbol: str) -> str:
-    """Say what is wrong with `value`, nothing when it keeps to `bounds`."""
-    if bounds.low and value < bounds.low:
-        problem, rule = "below the minimum", bounds.low
-    elif bounds.high and value > bounds.high:
-        problem, rule = "above the maximum", bounds.high
-    elif not is_multiple(value, bounds.step):
-        problem, rule = "off the step", bounds.step
-    else:
-        return ""
-    return (
-        f"{name} {plain(value)} is {problem} {plain(rule)} of {venue_symbol} ({bounds.filter_type})"
-    )
+def _broken_together(
+    rules: Rules, orders: Sequence[OrderRequest], lists: int, context: Context
+) -> Violation | None:
+    for one in rules.counts:
+        problem = one.problem(orders, lists, context)
+        if problem:
+            return _failure(rules, one.name, problem)
+    return None
 
 
-def _bounds(
-    filters: Mapping[str, Filter],
-    filter_type: str,
-    low: str,
-    high: str | None = None,
-    step: str | None = None,
-) -> Bounds:
-    entry = filters.get(filter_type)
-    if entry is None:
-        return Bounds(filter_type)
-    return Bounds(filter_type, *(_figure(entry, name) for name in (low, high, step)))
-
-
-def _figure(entry: Filter, name: str | None) -> Decimal:
-    if name is None:
-        return ZERO
-    text = getattr(entry, name)
-    if text is None:
-        raise Unreadable(f"filter {entry.filter_type} came without its {name}")
-    return number(text)
+def _failure(rules: Rules, name: str, problem: str) -> Violation:
+    of = "the account" if name.startswith(EXCHANGE) else rules.instrument.venue_symbol
+    return Violation(FILTER_FAILURE, f"Filter failure: {name}; {problem} of {of} ({name})")

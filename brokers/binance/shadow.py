@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from otonom_trader.brokers.binance.account import AccountReader
 from otonom_trader.brokers.binance.errors import check
 from otonom_trader.brokers.binance.hosts import choose_base_url
-from otonom_trader.brokers.binance.market_data import DEFAULT_DEPTH, MAX_DEPTH
+from otonom_trader.brokers.binance.market_data import ASKED, DEFAULT_DEPTH, MAX_DEPTH
 from otonom_trader.brokers.binance.orders import Asked, order_params
 from otonom_trader.brokers.binance.outcome import (
     FAILED_TO_CANCEL,
@@ -38,12 +39,15 @@ from otonom_trader.domain.order import (
     OrderResult,
     OrderState,
     OrderStatus,
+    OrderType,
     Side,
     TimeInForce,
 )
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.secret import Secret
 from otonom_trader.domain.symbol import Symbol
+
+_NOTHING: Final = Walk(ZERO, ZERO, None, ())
 
 
 class BinanceShadow(AccountReader):
@@ -69,6 +73,7 @@ class BinanceShadow(AccountReader):
         timeout_seconds: float = 5.0,
         renames: Mapping[str, str] | None = None,
         depth_limit: int = DEFAULT_DEPTH,
+        market_data: str = ASKED,
     ) -> None:
         """Raises ``ValueError`` as `BinanceBroker` does."""
         self._transport = ShadowTransport(
@@ -77,7 +82,7 @@ class BinanceShadow(AccountReader):
             timeout_seconds,
             Credentials.of(api_key, api_secret, recv_window_ms),
         )
-        super().__init__(self._transport, renames, depth_limit)
+        super().__init__(self._transport, renames, depth_limit, market_data)
 
     async def place_order(self, req: OrderRequest) -> OrderResult:
         """Validate an order and answer with the fill to be expected of it.
@@ -90,7 +95,7 @@ class BinanceShadow(AccountReader):
             rules = await self._listing.rules(req.symbol, slack=2)
             instrument = rules.instrument
             asked = Asked(instrument.venue_symbol, asked.client_order_id, req)
-            violation = find_violation(rules, req)
+            violation = find_violation(rules, req, self._prices.context(rules))
             if violation:
                 return refused(asked, violation)
             fee_rate = await self._taker_rate(req.side)
@@ -98,6 +103,7 @@ class BinanceShadow(AccountReader):
         except VenueError as error:
             return not_sent(draft(asked), error, FAILED_TO_PLACE)
         known = draft(asked, reply)
+        self._forget_unknown(reply, [asked.venue_symbol])
         try:
             check(reply, FAILED_TO_PLACE)
         except Rejected as error:
@@ -105,7 +111,9 @@ class BinanceShadow(AccountReader):
         except OutcomeUnknown as error:
             return unknown(known, error)
         try:
-            walk = await self._walk(instrument, req)
+            walk = _NOTHING
+            if not req.order_type.is_stop:
+                walk = await self._walk(instrument, req, reply.received_ns)
         except VenueError as error:
             return replace(unknown(known, error), code="no_book")
         return expected_result(known, req, instrument.symbol, walk, fee_rate, self._clock.now())
@@ -131,8 +139,9 @@ class BinanceShadow(AccountReader):
         """Return None: nothing was ever there."""
         return None
 
-    async def _walk(self, instrument: Instrument, req: OrderRequest) -> Walk:
-        book = (await self._read_market(instrument, self._depth_limit)).book
+    async def _walk(self, instrument: Instrument, req: OrderRequest, since_ns: int) -> Walk:
+        """Walk a book that was the venue's at `since_ns` or later."""
+        book = (await self._market_since(instrument, since_ns)).book
         walk = book.walk(req.side, req.qty, req.limit_price)
         if walk.qty < req.qty and len(walk.levels) == self._depth_limit < MAX_DEPTH:
             # All levels that were sent are taken: there may be more below them.
@@ -153,8 +162,11 @@ def expected_result(
 
     The fee is taken from what is received. Source: binance-facts.md, section 5 (commission).
     """
+    if req.order_type is OrderType.LIMIT_MAKER and walk.qty:
+        text = f"{FAILED_TO_PLACE}: it would match at once, which LIMIT_MAKER must not"
+        return replace(known, state=OrderState.REJECTED, message=text, code="would_match")
     if req.time_in_force is TimeInForce.FOK and walk.qty < req.qty:
-        walk = Walk(ZERO, ZERO, None, ())
+        walk = _NOTHING
     buying = req.side is Side.BUY
     fills = tuple(
         Fill(

@@ -1,7 +1,5 @@
 """Signed requests, over REST and the WebSocket API: what each mode can send, and nothing else."""
 
-import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final
 
@@ -14,7 +12,7 @@ from otonom_trader.brokers.binance.departure import (
     GuardedRequest,
     Permit,
 )
-from otonom_trader.brokers.binance.errors import ClockUnsure, Reply, check
+from otonom_trader.brokers.binance.errors import Reply
 from otonom_trader.brokers.binance.hosts import ws_api_url
 from otonom_trader.brokers.binance.limits import Lane, Toll
 from otonom_trader.brokers.binance.rest import PUBLIC_ENDPOINTS, PublicTransport
@@ -24,20 +22,19 @@ from otonom_trader.brokers.binance.signing import (
     encode_query,
     percent_encode,
 )
-from otonom_trader.brokers.binance.time_sync import ClockSample, VenueClock
 from otonom_trader.brokers.binance.weights import (
     ACCOUNT,
+    KEY_RIGHTS,
     MY_TRADES,
     OPEN_ORDERS,
     ORDER,
     ORDER_TEST,
     PLACE_OR_CANCEL,
     SESSION,
-    TIME,
 )
-from otonom_trader.brokers.binance.wire import ServerTime, read
+from otonom_trader.brokers.binance.wire import ServerTime
 from otonom_trader.brokers.binance.ws_api import Access, WsApi
-from otonom_trader.domain.errors import NotSent, VenueError
+from otonom_trader.domain.errors import NotSent
 from otonom_trader.domain.ports import Clock, KillGate
 
 ORDER_PLACE: Final = "order.place"
@@ -51,6 +48,7 @@ ORDER_TRANSPORTS: Final = (REST, "ws", AUTO)
 _ACCOUNT_ENDPOINTS: Final[frozenset[Endpoint]] = PUBLIC_ENDPOINTS | {
     ("GET", ACCOUNT),
     ("GET", OPEN_ORDERS),
+    ("GET", KEY_RIGHTS),
 }
 _CLOCK_SAMPLES: Final = 2
 
@@ -94,54 +92,20 @@ class SignedTransport(PublicTransport):
         credentials: Credentials,
     ) -> None:
         super().__init__(base_url, clock, timeout_seconds)
-        self.venue_clock = VenueClock(clock)
         self.ws_api = WsApi(
             ws_api_url(base_url),
-            Access(credentials, self.venue_clock),
+            Access(credentials, self.venue_time.clock),
             clock,
             timeout_seconds,
             self.ws_methods,
             toll=lambda: Toll(self.governor, SESSION),
-            prepare=self.freshen_clock,
+            prepare=self.venue_time.freshen,
         )
         self._credentials = credentials
-        self._syncing = asyncio.Lock()
 
     async def get_signed(self, path: str, params: Params = ()) -> Reply:
         """Read the account at `path`; raises `NotSent` when nothing left."""
         return await self._signed("GET", path, params, self._toll(path, params))
-
-    async def clock_offset_ms(self) -> float:
-        """Read the venue's clock and return how far it is ahead of the wall clock here."""
-        await self.sync_clock()
-        return self.venue_clock.timestamp_ms() - self.clock.now().timestamp() * 1000
-
-    async def sync_clock(self) -> None:
-        """Estimate the venue's clock from round trips; raises `NotSent` when it cannot be read."""
-        try:
-            samples = [await self._clock_sample() for _ in range(_CLOCK_SAMPLES)]
-        except NotSent:
-            raise
-        except VenueError as error:
-            raise ClockUnsure(f"not signed: the venue's clock cannot be read: {error}") from None
-        self.venue_clock.settle(samples)
-
-    async def freshen_clock(self) -> None:
-        """Estimate the venue's clock when the last estimate has some age.
-
-        Never raises: whether a request may be signed is decided where it is.
-        """
-        if not self.venue_clock.due:
-            return
-        async with self._syncing:
-            if self.venue_clock.due:
-                with contextlib.suppress(VenueError):
-                    await self.sync_clock()
-
-    async def _clock_sample(self) -> ClockSample:
-        reply = await self.get(TIME)
-        check(reply)
-        return ClockSample(read(_server_time, reply).server_time, reply.sent_ns, reply.received_ns)
 
     async def _signed(self, method: str, path: str, params: Params, permit: Permit) -> Reply:
         query = encode_query(params)
@@ -161,20 +125,17 @@ class SignedTransport(PublicTransport):
 
     async def _in_time(self, send: Callable[[], Awaitable[Reply]]) -> Reply:
         """Send what is signed by the venue's clock; once more where it was refused for its time."""
-        if not self.venue_clock.usable:
-            async with self._syncing:
-                if not self.venue_clock.usable:  # whoever held the lock may have done it
-                    await self.sync_clock()
+        await self.venue_time.ensure()
         reply = await send()
         if not reply.is_stale_timestamp:
             return reply
         # Refused for its time and so not carried out: once more, by a clock read afresh.
-        self.venue_clock.distrust()
-        await self.sync_clock()
+        self.venue_time.clock.distrust()
+        await self.venue_time.read()
         return await send()
 
     def _seal(self, query: str) -> tuple[int, str]:
-        timestamp_ms = self.venue_clock.timestamp_ms()
+        timestamp_ms = self.venue_time.clock.timestamp_ms()
         timing = f"recvWindow={self._credentials.recv_window_ms}&timestamp={timestamp_ms}"
         payload = f"{query}&{timing}" if query else timing
         signature = percent_encode(self._credentials.signer.sign(payload))

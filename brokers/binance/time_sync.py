@@ -10,8 +10,9 @@ from otonom_trader.domain.ports import Clock
 _MS: Final = 1_000_000
 _WIDEST_NS: Final = 250 * _MS
 _FARTHEST_APART_NS: Final = 1_000 * _MS
-# A quartz drifts 30 ms in ten minutes at 50 ppm.
+# A quartz drifts 30 ms in ten minutes at 50 ppm, two of them apart twice that.
 _FRESH_FOR_NS: Final = 600 * 1_000 * _MS
+_DRIFT: Final = 10_000
 _USABLE_FOR_NS: Final = 2 * _FRESH_FOR_NS
 
 
@@ -83,6 +84,18 @@ class VenueClock:
         if best is None or problem:
             raise ClockUnsure(f"not signed: {problem}")
         return (self._clock.monotonic_ns() + best.offset_ns) // _MS
+
+    def earliest_ns(self, epoch_ms: int) -> int | None:
+        """Return the monotonic time before which it cannot have been `epoch_ms` at the venue.
+
+        None when its clock is not known.
+        """
+        best = self._best
+        if best is None or not self.usable:
+            return None
+        # The venue tells whole milliseconds, and the clocks drift apart after the estimate.
+        drift_ns = abs(self._clock.monotonic_ns() - best.received_ns) // _DRIFT
+        return epoch_ms * _MS - best.offset_ns - best.uncertainty_ns - drift_ns - _MS
 
     def _is_older_than(self, age_ns: int) -> bool:
         best = self._best

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from otonom_trader.brokers.binance.errors import Unreadable, is_auth
+from otonom_trader.brokers.binance.errors import AUTH, Unreadable
 from otonom_trader.brokers.binance.wire import moment, number
 from otonom_trader.brokers.binance.ws_frames import Incoming
 from otonom_trader.domain.account import Balance
@@ -191,7 +191,7 @@ class UserData:
 
     def lost(self, failure: VenueError) -> None:
         """See `ws_api.Listener`."""
-        self._tell(StreamLost(str(failure), refused=is_auth(failure)))
+        self._tell(StreamLost(str(failure), refused=failure.code == AUTH))
 
 
 def _fill(report: ExecutionReport, at: datetime) -> Fill:

@@ -9,11 +9,16 @@ TIME: Final = "/api/v3/time"
 EXCHANGE_INFO: Final = "/api/v3/exchangeInfo"
 DEPTH: Final = "/api/v3/depth"
 BOOK_TICKER: Final = "/api/v3/ticker/bookTicker"
+TICKER_PRICE: Final = "/api/v3/ticker/price"
+AVERAGE_PRICE: Final = "/api/v3/avgPrice"
+REFERENCE_PRICE: Final = "/api/v3/referencePrice"
+EXECUTION_RULES: Final = "/api/v3/executionRules"
 ACCOUNT: Final = "/api/v3/account"
 ORDER: Final = "/api/v3/order"
 ORDER_TEST: Final = "/api/v3/order/test"
 OPEN_ORDERS: Final = "/api/v3/openOrders"
 MY_TRADES: Final = "/api/v3/myTrades"
+KEY_RIGHTS: Final = "/sapi/v1/account/apiRestrictions"
 
 PLACE_OR_CANCEL: Final = 1
 """Of placing or cancelling an order; 0 where that succeeds, as the venue's count then says."""
@@ -24,11 +29,16 @@ _WEIGHTS: Final = {
     TIME: 1,
     EXCHANGE_INFO: 20,
     BOOK_TICKER: 4,
+    TICKER_PRICE: 2,
+    AVERAGE_PRICE: 2,
+    REFERENCE_PRICE: 2,
+    EXECUTION_RULES: 2,
     ACCOUNT: 20,
     ORDER: 4,
     ORDER_TEST: 1,
     OPEN_ORDERS: 80,
     MY_TRADES: 20,
+    KEY_RIGHTS: 1,
 }
 # Depth by its most levels.
 _DEPTH: Final = ((100, 5), (500, 25), (1_000, 50))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -31,42 +31,34 @@ class ServerTime(_Wire):
     server_time: int
 
 
-class Filter(_Wire):
-    """One filter of a symbol; which fields it has depends on its type."""
-
-    filter_type: str
-    min_price: str | None = None
-    max_price: str | None = None
-    tick_size: str | None = None
-    min_qty: str | None = None
-    max_qty: str | None = None
-    step_size: str | None = None
-    min_notional: str | None = None
-    max_notional: str | None = None
-
-
 class SymbolInfo(_Wire):
     """One symbol of GET /api/v3/exchangeInfo."""
 
     symbol: str
     status: str
     base_asset: str
+    base_asset_precision: int
     quote_asset: str
+    quote_asset_precision: int
     order_types: list[str]
+    iceberg_allowed: bool
+    allow_trailing_stop: bool
     is_spot_trading_allowed: bool
-    filters: list[Filter]
+    filters: list[dict[str, Any]]
 
 
 class ExchangeInfo(_Wire):
     """GET /api/v3/exchangeInfo."""
 
     rate_limits: list[RateLimit]
+    exchange_filters: list[dict[str, Any]]
     symbols: list[SymbolInfo]
 
 
 class Depth(_Wire):
     """GET /api/v3/depth."""
 
+    last_update_id: int
     bids: list[tuple[str, str]]
     asks: list[tuple[str, str]]
 
@@ -77,6 +69,50 @@ class BookTicker(_Wire):
     symbol: str
     bid_price: str
     ask_price: str
+
+
+class TickerPrice(_Wire):
+    """GET /api/v3/ticker/price of one symbol: its last price."""
+
+    symbol: str
+    price: str
+
+
+class AveragePrice(_Wire):
+    """GET /api/v3/avgPrice: weighted by volume over so many minutes."""
+
+    mins: int
+    price: str
+
+
+class ReferencePrice(_Wire):
+    """GET /api/v3/referencePrice: null where there is none at present."""
+
+    symbol: str
+    reference_price: str | None
+
+
+class ExecutionRule(_Wire):
+    """One rule of a symbol; which fields it has depends on its type."""
+
+    rule_type: str
+    bid_limit_mult_up: str | None = None
+    bid_limit_mult_down: str | None = None
+    ask_limit_mult_up: str | None = None
+    ask_limit_mult_down: str | None = None
+
+
+class SymbolRules(_Wire):
+    """One symbol of GET /api/v3/executionRules."""
+
+    symbol: str
+    rules: list[ExecutionRule]
+
+
+class ExecutionRules(_Wire):
+    """GET /api/v3/executionRules."""
+
+    symbol_rules: list[SymbolRules]
 
 
 class CommissionRates(_Wire):
@@ -104,8 +140,17 @@ class Account(_Wire):
     balances: list[AssetBalance]
 
 
-class Order(_Wire):
-    """What every reply about an order tells."""
+class KeyRestrictions(_Wire):
+    """GET /sapi/v1/account/apiRestrictions."""
+
+    ip_restrict: bool
+    enable_withdrawals: bool
+    enable_internal_transfer: bool
+    permits_universal_transfer: bool
+
+
+class Order(_Wire, kw_only=True):
+    """What every reply about an order tells; the last three where the order has them."""
 
     symbol: str
     order_id: int
@@ -117,6 +162,9 @@ class Order(_Wire):
     status: OrderStatus
     type: str
     side: Side
+    stop_price: str | None = None
+    iceberg_qty: str | None = None
+    trailing_delta: int | None = None
 
 
 class OrderFill(_Wire):
@@ -147,6 +195,8 @@ class QueriedOrder(Order):
     """GET /api/v3/order, and one row of GET /api/v3/openOrders."""
 
     update_time: int
+    stop_price: str
+    iceberg_qty: str
 
 
 class Trade(_Wire):

@@ -3,18 +3,19 @@
 Source: binance-facts.md, sections 9 and 10.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Final, Protocol
 
 from otonom_trader.brokers.binance.departure import Permit
-from otonom_trader.brokers.binance.errors import NO_REPLY, Reply, check
+from otonom_trader.brokers.binance.errors import Reply, check
 from otonom_trader.brokers.binance.signing import Credentials, websocket_payload
 from otonom_trader.brokers.binance.time_sync import VenueClock
+from otonom_trader.brokers.binance.ws_connect import open_socket
 from otonom_trader.brokers.binance.ws_frames import Incoming
-from otonom_trader.brokers.binance.ws_socket import ApiSocket, HandshakeRefused, Params, Sign
+from otonom_trader.brokers.binance.ws_keeper import LIFE_SECONDS, Keeper
+from otonom_trader.brokers.binance.ws_socket import ApiSocket, Params, Sign
 from otonom_trader.domain.errors import NotSent, VenueError
 from otonom_trader.domain.ports import Clock
 
@@ -22,11 +23,6 @@ LOG_ON: Final = "session.logon"
 SUBSCRIBE: Final = "userDataStream.subscribe"
 SUBSCRIBE_SIGNED: Final = "userDataStream.subscribe.signature"
 SESSION_METHODS: Final = frozenset({LOG_ON, SUBSCRIBE, SUBSCRIBE_SIGNED})
-
-# The venue ends a connection after 24 hours.
-_LIFE_SECONDS: Final = 85_800.0
-_FIRST_PAUSE_SECONDS: Final = 0.5
-_LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
 class Listener(Protocol):
@@ -64,11 +60,11 @@ class Access:
 
 
 class WsApi:
-    """Holds one connection open while `run` runs, and replaces it before it ends.
+    """Holds one connection open while `run` runs, as a `Keeper` does.
 
-    The next connection is subscribed before the one it replaces is let go, so that no event falls
-    between the two; some come twice. `toll` gives each request of the session's own its permit;
-    `prepare`, awaited before each connection, reads the venue's clock.
+    The next one is subscribed before the one it replaces is let go. `toll` gives each request of
+    the session's own its permit; `prepare`, awaited before each connection, reads the venue's
+    clock.
     """
 
     def __init__(
@@ -82,7 +78,7 @@ class WsApi:
         prepare: Callable[[], Awaitable[None]],
         *,
         random: Random | None = None,
-        life_seconds: float = _LIFE_SECONDS,
+        life_seconds: float = LIFE_SECONDS,
     ) -> None:
         self._url = url
         self._access = access
@@ -91,9 +87,9 @@ class WsApi:
         self._allowed = allowed | SESSION_METHODS
         self._toll = toll
         self._prepare = prepare
-        self._random = random or Random()  # noqa: S311  spreads reconnections, keeps no secret
+        self._random = random
         self._life_seconds = life_seconds
-        self._current: ApiSocket | None = None
+        self._keeper: Keeper[ApiSocket] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -114,72 +110,39 @@ class WsApi:
 
     async def run(self, listener: Listener) -> None:
         """Keep a connection until cancelled; `listener` is told what comes over it."""
-        async with asyncio.TaskGroup() as tasks:
-            try:
-                while True:
-                    socket = await self._open_at_last(tasks, listener)
-                    before, self._current = self._current, socket
-                    listener.subscribed()
-                    if before is not None:
-                        tasks.create_task(before.retire())
-                    await self._until_due(socket)
-            finally:
-                if self._current is not None:
-                    self._current.abort()
-                    self._current = None
+        self._keeper = Keeper(
+            lambda: self._connect(listener),
+            self._subscribe,
+            self._clock,
+            random=self._random,
+            life_seconds=self._life_seconds,
+        )
+        await self._keeper.run(listener.subscribed, listener.lost)
 
-    async def _open_at_last(self, tasks: asyncio.TaskGroup, listener: Listener) -> ApiSocket:
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                return await self._open(tasks, listener)
-            except VenueError as failure:
-                listener.lost(failure)
-            # Many clients of one venue must not come back in step.
-            await self._clock.sleep(pause * self._random.uniform(0.5, 1))
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+    @property
+    def _current(self) -> ApiSocket | None:
+        return None if self._keeper is None else self._keeper.current
 
-    async def _open(self, tasks: asyncio.TaskGroup, listener: Listener) -> ApiSocket:
+    async def _connect(self, listener: Listener) -> ApiSocket:
         await self._prepare()
-        connecting = self._toll()
-        connecting.check()
-        connecting.left()
-        try:
-            socket = await ApiSocket.open(
-                self._url, self._clock, self._timeout_seconds, self._allowed, listener.event
-            )
-        except HandshakeRefused as refused:
-            connecting.answered(refused.reply)
-            raise
-        except BaseException:
-            connecting.answered(NO_REPLY)
-            raise
-        connecting.answered(NO_REPLY)
-        tasks.create_task(socket.listen())
-        try:
-            if self._access.credentials.signer.can_log_on:
-                await self._ask(socket, LOG_ON)
-                socket.logged_on = True
-            await self._ask(socket, SUBSCRIBE if socket.logged_on else SUBSCRIBE_SIGNED)
-        except BaseException:
-            socket.abort()
-            raise
-        return socket
+        connection = await open_socket(self._url, self._clock, self._timeout_seconds, self._toll())
+        return ApiSocket(
+            connection, self._clock, self._timeout_seconds, self._allowed, listener.event
+        )
+
+    async def _subscribe(self, socket: ApiSocket) -> None:
+        if self._access.credentials.signer.can_log_on:
+            await self._ask(socket, LOG_ON)
+            socket.logged_on = True
+        await self._ask(socket, SUBSCRIBE if socket.logged_on else SUBSCRIBE_SIGNED)
 
     async def _ask(self, socket: ApiSocket, method: str) -> None:
-        sign = self._subscribe if method == SUBSCRIBE else self._access.sign
+        sign = _unsigned if method == SUBSCRIBE else self._access.sign
         check(await socket.request(method, {}, self._toll(), sign))
-
-    async def _until_due(self, socket: ApiSocket) -> None:
-        try:
-            async with asyncio.timeout(self._life_seconds):
-                await socket.due.wait()
-        except TimeoutError:
-            socket.replace("the connection has lived nearly a day")
 
     def _sign_for(self, socket: ApiSocket) -> Sign:
         return self._access.stamp if socket.logged_on else self._access.sign
 
-    @staticmethod
-    def _subscribe(params: Params) -> tuple[None, Params]:
-        return None, params
+
+def _unsigned(params: Params) -> tuple[None, Params]:
+    return None, params

@@ -99,6 +99,15 @@ async def test_a_refusal_is_an_answer_and_moves_nothing(
     assert await broker.find_order("BTCUSDT", result.client_order_id or "") is None
 
 
+@pytest.mark.parametrize("kind", ["LIMIT_MAKER", "STOP_LOSS_LIMIT"])
+async def test_types_that_are_not_simulated_are_refused(broker: DummyBroker, kind: str) -> None:
+    stop_price = None if kind == "LIMIT_MAKER" else 1
+    request = OrderRequest("BTC-USDT", "BUY", "0.1", 1, kind, stop_price=stop_price)
+    result = await broker.place_order(request)
+    assert (result.state, result.code) == (OrderState.REJECTED, "order_type")
+    assert result.message == f"Failed to place dummy order: {kind} orders are not simulated"
+
+
 async def test_orders_are_found_by_their_client_order_id(broker: DummyBroker) -> None:
     placed = await broker.place_order(OrderRequest("BTCUSDT", "BUY", 1, client_order_id="mine"))
     assert await broker.find_order("BTCUSDT", "mine") == placed

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from otonom_trader.brokers import BinanceBroker, DummyBroker, GuardedBroker, create_broker
-from otonom_trader.brokers.binance.market_data import BinanceMarketData
+from otonom_trader.brokers.binance.market_data import BinanceMarketData, MarketReader
 from otonom_trader.brokers.binance.shadow import BinanceShadow
+from otonom_trader.brokers.config import get_broker_config
 from otonom_trader.brokers.config_schema import BROKER_TYPES, UNBUILT_BROKER_TYPES
-from otonom_trader.brokers.factory import BROKERS
+from otonom_trader.brokers.factory import BROKERS, build_venue
 from otonom_trader.brokers.off import OffVenue
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import ConfigurationError, NotPermitted
@@ -161,3 +162,16 @@ async def test_prices_of_the_dummy_come_from_the_file(tmp_path: Path) -> None:
     async with create_broker(written(tmp_path, text)) as broker:
         result = await broker.place_order(OrderRequest("BTCUSDT", "BUY", "0.1"))
         assert result.avg_price == 40000
+
+
+@pytest.mark.parametrize("mode", ["off", "shadow", "live"])
+@pytest.mark.parametrize("market_data", ["rest", "streams"])
+def test_books_come_from_where_the_file_says_in_every_mode(
+    tmp_path: Path, mode: str, market_data: str
+) -> None:
+    keys = f'binance: {{api_key: "k", api_secret: "s", market_data: {market_data}}}'
+    config = get_broker_config(written(tmp_path, broker_of("binance", mode, keys)))
+    venue = build_venue(config, SystemClock(), None)
+    reader = venue._market_data if isinstance(venue, OffVenue) else venue
+    assert isinstance(reader, MarketReader)
+    assert (reader._streams is not None) is (market_data == "streams")

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,20 @@ def test_what_becomes_of_an_order_follows_from_its_limit_and_time_in_force(
     fill, change = broker(USDT="1000", BTC="10").simulate(request_, MARKET)
     assert (fill.status, fill.qty) == (status, D(qty))
     assert (change is None) is (fill.qty == 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "terms"),
+    [
+        ("LIMIT_MAKER", {"price": 200}),
+        ("STOP_LOSS", {"stop_price": 200}),
+        ("TAKE_PROFIT_LIMIT", {"price": 200, "stop_price": 50}),
+    ],
+)
+def test_what_does_not_take_at_once_rests(kind: str, terms: dict[str, Any]) -> None:
+    request = OrderRequest("BTCUSDT", "BUY", 1, order_type=kind, **terms)
+    fill, change = broker(USDT="1000").simulate(request, MARKET)
+    assert (fill.status, fill.qty, change) == (PaperStatus.RESTING, D(0), None)
 
 
 def test_an_account_that_cannot_pay_fills_nothing() -> None:

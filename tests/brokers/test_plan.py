@@ -88,6 +88,15 @@ def test_without_a_market_or_an_opposite_quote_there_is_no_price() -> None:
     assert executable_price(plan_of(limit("BUY", 1, 105), None)) is None
 
 
+@pytest.mark.parametrize("kind", ["STOP_LOSS", "TAKE_PROFIT_LIMIT"])
+def test_what_a_stop_will_meet_cannot_be_told_so_that_it_is_denied(kind: str) -> None:
+    price = 105 if kind.endswith("LIMIT") else None
+    order = OrderRequest("BTCUSDT", "BUY", 1, price, kind, stop_price=104)
+    plan = replace(plan_of(order), current_price=D(200))
+    assert executable_price(plan) is None
+    assert proposal_of(plan, D(1), now_ns=0).notional is None
+
+
 @pytest.mark.parametrize("side", ["BUY", "SELL"])
 def test_a_callers_price_only_makes_the_price_larger(side: str) -> None:
     plan = plan_of(market(side, 1))

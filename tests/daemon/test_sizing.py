@@ -4,13 +4,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from otonom_trader.daemon.sizing import Means, Sized, SizingRules, size
 from otonom_trader.domain.amount import is_multiple
 from otonom_trader.domain.decision import Decision, Direction
-from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot
+from otonom_trader.domain.market import (
+    Book,
+    Instrument,
+    Level,
+    MarketSnapshot,
+    PriceLimits,
+    PriceRange,
+)
 from otonom_trader.domain.order import OrderType, TimeInForce
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
@@ -132,6 +140,107 @@ def test_a_price_makes_a_limit_good_till_cancelled_fitted_on_the_safe_side() -> 
     assert (buy.order_type, buy.time_in_force) == (OrderType.LIMIT, TimeInForce.GTC)
     assert buy.limit_price == Decimal("49000.1")
     assert sell.limit_price == Decimal("51000.2")
+
+
+@pytest.mark.parametrize(
+    ("held", "message", "limit", "value"),
+    [
+        (
+            "0.0025",
+            "0.002 BTC are dust: 0.003 is the least to sell",
+            "0.003",
+            "0.002",
+        ),
+        (
+            "0.0039",
+            "0.003 BTC are dust: worth 148.4703 USDT, 150 USDT is the least to sell",
+            "150",
+            "148.4703",
+        ),
+    ],
+)
+def test_a_holding_too_small_to_be_sold_is_dust(
+    held: str, message: str, limit: str, value: str
+) -> None:
+    coarse = replace(INSTRUMENT, min_qty=Decimal("0.003"), min_notional=Decimal(150))
+    means = replace(MEANS, sellable=Decimal(held))
+    for qty in (Decimal(1), Decimal("0.001")):
+        verdict = size(replace(SELL, qty=qty), coarse, MARKET, means, RULES, "id")
+        assert isinstance(verdict, Verdict)
+        assert (verdict.code, verdict.message) == ("dust", message)
+        assert (verdict.limit, verdict.value) == (limit, value)
+
+
+def test_a_small_sell_of_a_large_holding_is_no_dust() -> None:
+    tiny = replace(SELL, strength=Decimal("0.01"))
+    assert refused(tiny).code == "min_qty"
+    dear = replace(INSTRUMENT, min_notional=Decimal(2000))
+    verdict = size(replace(SELL, qty=Decimal("0.01")), dear, MARKET, MEANS, RULES, "id")
+    assert isinstance(verdict, Verdict)
+    assert verdict.code == "min_notional"
+
+
+def within(buy: PriceRange, sell: PriceRange) -> MarketSnapshot:
+    return replace(MARKET, limits=PriceLimits(buy, sell))
+
+
+def test_a_collar_is_drawn_in_to_the_prices_the_venue_takes() -> None:
+    # 50,010 x 1.01 = 50,510.1 and 49,990 x 0.99 = 49,490.1 reach further; on the tick of 0.1.
+    market = within(
+        PriceRange(Decimal(1), Decimal("50100.19")), PriceRange(Decimal("49800.11"), Decimal(10**6))
+    )
+    for decision, limit in ((BUY, "50100.1"), (SELL, "49800.2")):
+        answer = size(decision, INSTRUMENT, market, MEANS, RULES, "id")
+        assert isinstance(answer, Sized)
+        assert answer.order.limit_price == Decimal(limit)
+
+
+def test_a_collar_is_never_moved_outwards_nor_a_price_by_hand_at_all() -> None:
+    market = within(
+        PriceRange(Decimal(60000), Decimal(70000)), PriceRange(Decimal(1), Decimal(40000))
+    )
+    for decision in (BUY, SELL):
+        answer = size(decision, INSTRUMENT, market, MEANS, RULES, "id")
+        assert isinstance(answer, Sized)
+        assert answer.order.limit_price == sized(decision).order.limit_price
+    tight = within(PriceRange(high=Decimal(100)), PriceRange(low=Decimal(10**6)))
+    by_hand = size(replace(BUY, price=Decimal(49000)), INSTRUMENT, tight, MEANS, RULES, "id")
+    assert isinstance(by_hand, Sized)
+    assert by_hand.order.limit_price == 49000
+
+
+@given(
+    low=st.none() | st.decimals(1, 10**5, places=2),
+    high=st.none() | st.decimals(1, 10**5, places=2),
+    collar=st.decimals(Decimal("0.1"), 50, places=1),
+    decision=st.sampled_from([BUY, SELL]),
+)
+def test_whatever_the_venue_takes_a_collar_only_draws_nearer(
+    low: Decimal | None, high: Decimal | None, collar: Decimal, decision: Decision
+) -> None:
+    rules = SizingRules(collar_pct=collar)
+    free = sized(decision, rules=rules).order.limit_price
+    taken = PriceRange(low, high)
+    answer = size(decision, INSTRUMENT, within(taken, taken), MEANS, rules, "id")
+    assert free is not None
+    if isinstance(answer, Verdict):  # drawn in so far that hardly anything is left of it
+        assert answer.code in ("min_notional", "price_tick")
+        return
+    limit = answer.order.limit_price
+    assert limit is not None
+    assert is_multiple(limit, INSTRUMENT.price_tick)
+    if decision is BUY:
+        assert limit <= free
+        assert high is None or limit <= high
+    else:
+        assert limit >= free
+        assert low is None or limit >= low
+
+
+def test_a_price_below_the_tick_is_refused() -> None:
+    verdict = refused(replace(BUY, price=Decimal("0.09"), qty=Decimal(1)))
+    assert verdict.code == "price_tick"
+    assert verdict.message == "No price below the tick 0.1 of BTC-USDT"
 
 
 @given(

@@ -16,6 +16,8 @@ from otonom_trader.domain.order import (
     TimeInForce,
 )
 
+TYPES = "MARKET, LIMIT, LIMIT_MAKER, STOP_LOSS, STOP_LOSS_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT"
+
 
 def test_the_guides_market_order_needs_symbol_side_and_quantity() -> None:
     request = OrderRequest(symbol="BTCUSDT", side="BUY", qty=0.001)
@@ -47,6 +49,47 @@ def test_an_immediate_order_does_not_rest(tif: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("order_type", "terms", "limited", "tif"),
+    [
+        ("LIMIT_MAKER", {"price": 5}, True, None),
+        ("STOP_LOSS", {"stop_price": 5}, False, None),
+        ("STOP_LOSS", {"trailing_delta_bps": 50}, False, None),
+        ("STOP_LOSS_LIMIT", {"price": 5, "stop_price": 5}, True, TimeInForce.GTC),
+        ("TAKE_PROFIT", {"stop_price": 5, "trailing_delta_bps": 50}, False, None),
+        ("TAKE_PROFIT_LIMIT", {"price": 5, "trailing_delta_bps": 50}, True, TimeInForce.GTC),
+    ],
+)
+def test_each_type_has_what_belongs_to_it(
+    order_type: str, terms: dict[str, Any], *, limited: bool, tif: TimeInForce | None
+) -> None:
+    request = OrderRequest("BTCUSDT", "SELL", 1, order_type=order_type, **terms)
+    assert request.order_type.is_stop is (order_type != "LIMIT_MAKER")
+    assert request.order_type.has_limit is limited
+    assert request.limit_price == (Decimal(5) if limited else None)
+    assert request.time_in_force is tif
+    assert (request.may_rest, request.takes_at_once) == (True, False)
+    assert replace(request, qty=Decimal(2)).stop_price == request.stop_price
+
+
+def test_an_order_that_waits_may_work_on_even_if_it_is_immediate_then() -> None:
+    stop = OrderRequest("BTCUSDT", "BUY", 1, 5, "STOP_LOSS_LIMIT", "IOC", stop_price=4)
+    assert stop.may_rest
+
+
+@pytest.mark.parametrize(
+    ("side", "order_type", "above"),
+    [
+        ("BUY", "STOP_LOSS", True),
+        ("SELL", "TAKE_PROFIT", True),
+        ("SELL", "STOP_LOSS", False),
+        ("BUY", "TAKE_PROFIT", False),
+    ],
+)
+def test_a_stop_waits_above_or_below_the_market(side: str, order_type: str, *, above: bool) -> None:
+    assert OrderRequest("BTCUSDT", side, 1, None, order_type, stop_price=4).waits_above is above
+
+
+@pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
         ({"symbol": ""}, "symbol must be a text such as BTCUSDT"),
@@ -59,8 +102,8 @@ def test_an_immediate_order_does_not_rest(tif: str) -> None:
         ({"qty": "1e999"}, "qty must lie between 1e-18 and 1e18, not 1e999"),
         ({"price": 0}, "price must be above zero, not 0"),
         ({"price": float("inf")}, "price must be a finite number, not 'inf'"),
-        ({"order_type": "STOP"}, "order_type must be one of MARKET, LIMIT, not 'STOP'"),
-        ({"order_type": 3}, "order_type must be one of MARKET, LIMIT, not 3"),
+        ({"order_type": "STOP"}, f"order_type must be one of {TYPES}, not 'STOP'"),
+        ({"order_type": 3}, f"order_type must be one of {TYPES}, not 3"),
         ({"order_type": "LIMIT"}, "price is needed for a LIMIT order"),
         (
             {"time_in_force": "IOC"},
@@ -69,6 +112,56 @@ def test_an_immediate_order_does_not_rest(tif: str) -> None:
         (
             {"order_type": "LIMIT", "price": 1, "time_in_force": "DAY"},
             "time_in_force must be one of GTC, IOC, FOK, not 'DAY'",
+        ),
+        ({"order_type": "LIMIT_MAKER"}, "price is needed for a LIMIT_MAKER order"),
+        (
+            {"order_type": "LIMIT_MAKER", "price": 1, "time_in_force": "GTC"},
+            "time_in_force belongs to LIMIT orders, not to a LIMIT_MAKER order",
+        ),
+        (
+            {"order_type": "STOP_LOSS", "stop_price": 1, "time_in_force": "GTC"},
+            "time_in_force belongs to LIMIT orders, not to a STOP_LOSS order",
+        ),
+        (
+            {"order_type": "TAKE_PROFIT", "stop_price": 1, "price": 1},
+            "price belongs to TAKE_PROFIT_LIMIT orders: a TAKE_PROFIT order takes any",
+        ),
+        (
+            {"order_type": "STOP_LOSS"},
+            "stop_price or trailing_delta_bps is needed for a STOP_LOSS order",
+        ),
+        (
+            {"order_type": "TAKE_PROFIT_LIMIT", "price": 1},
+            "stop_price or trailing_delta_bps is needed for a TAKE_PROFIT_LIMIT order",
+        ),
+        (
+            {"order_type": "STOP_LOSS_LIMIT", "stop_price": 1},
+            "price is needed for a STOP_LOSS_LIMIT order",
+        ),
+        ({"stop_price": 1}, "stop_price belongs to stop orders, not to a MARKET order"),
+        (
+            {"order_type": "LIMIT", "price": 1, "trailing_delta_bps": 5},
+            "trailing_delta_bps belongs to stop orders, not to a LIMIT order",
+        ),
+        (
+            {"order_type": "STOP_LOSS", "trailing_delta_bps": 0},
+            "trailing_delta_bps must be a whole number above zero, not 0",
+        ),
+        (
+            {"order_type": "STOP_LOSS", "trailing_delta_bps": 1.5},
+            "trailing_delta_bps must be a whole number above zero, not 1.5",
+        ),
+        (
+            {"iceberg_qty": 1},
+            "iceberg_qty belongs to limit orders that are good till cancelled",
+        ),
+        (
+            {"order_type": "LIMIT", "price": 1, "time_in_force": "IOC", "iceberg_qty": 1},
+            "iceberg_qty belongs to limit orders that are good till cancelled",
+        ),
+        (
+            {"order_type": "LIMIT", "price": 1, "iceberg_qty": 2},
+            "iceberg_qty must be at most qty, not 2",
         ),
     ],
 )

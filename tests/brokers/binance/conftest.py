@@ -28,8 +28,12 @@ BTCUSDT: dict[str, Any] = {
     "symbol": "BTCUSDT",
     "status": "TRADING",
     "baseAsset": "BTC",
+    "baseAssetPrecision": 8,
     "quoteAsset": "USDT",
+    "quoteAssetPrecision": 8,
     "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+    "icebergAllowed": True,
+    "allowTrailingStop": True,
     "isSpotTradingAllowed": True,
     "filters": [
         {
@@ -264,7 +268,9 @@ class StubVenue:
             case "GET", "/api/v3/time":
                 return answer(200, {"serverTime": self.time_ms()})
             case "GET", "/api/v3/exchangeInfo" if request.params["symbol"] == "BTCUSDT":
-                return answer(200, {"rateLimits": [ORDERS], "symbols": [BTCUSDT]})
+                return answer(
+                    200, {"rateLimits": [ORDERS], "exchangeFilters": [], "symbols": [BTCUSDT]}
+                )
             case "GET", "/api/v3/exchangeInfo":
                 return refuse(400, -1121, "Invalid symbol.")
             case "GET", "/api/v3/account":

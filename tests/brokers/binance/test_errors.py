@@ -11,7 +11,6 @@ from otonom_trader.brokers.binance.errors import (
     RateLimited,
     Reply,
     check,
-    machine_code,
 )
 from otonom_trader.domain.errors import (
     OutcomeUnknown,
@@ -103,7 +102,7 @@ def test_what_proves_nothing_is_unknown(answer: Reply) -> None:
 def test_a_firewall_is_told_apart() -> None:
     error = error_of(reply(403, b"<html></html>"))
     assert isinstance(error, Blocked)
-    assert machine_code(error) == "blocked"
+    assert error.code == "blocked"
 
 
 def test_a_stale_timestamp_is_a_refusal_of_its_own() -> None:
@@ -164,6 +163,11 @@ def test_the_venues_text_is_kept_to_one_readable_line() -> None:
         (400, -2010, "Filter failure: MAX_NUM_ALGO_ORDERS", "filter_failure"),
         (400, -1013, "Invalid quantity.", "invalid_order"),
         (400, -2010, "Account has insufficient balance.", "new_order_rejected"),
+        (400, -2010, "Market is closed.", "market_closed"),
+        (
+            *(400, -2010, "This order type is not possible in this trading phase."),
+            "market_closed",
+        ),
         (400, -2011, "Unknown order sent.", "unknown_order"),
         (401, -2015, "Invalid API-key.", "auth"),
         (400, -1021, "Timestamp ...", "clock"),
@@ -175,7 +179,7 @@ def test_the_venues_text_is_kept_to_one_readable_line() -> None:
 def test_programs_tell_errors_apart_by_a_code(
     status: int, code: int, msg: str, expected: str
 ) -> None:
-    assert machine_code(error_of(reply(status, told(code, msg)))) == expected
+    assert error_of(reply(status, told(code, msg))).code == expected
 
 
 @given(status=st.integers(0, 599), body=st.binary(max_size=200))

@@ -4,7 +4,9 @@ from otonom_trader.brokers.binance.hosts import (
     choose_base_url,
     is_testnet,
     parse_base_url,
+    streams_url,
     venue_name,
+    ws_api_url,
 )
 
 
@@ -96,3 +98,40 @@ def test_plain_http_is_refused_beyond_this_machine() -> None:
 )
 def test_a_venue_is_named_by_host_and_port(url: str, name: str) -> None:
     assert venue_name(parse_base_url(url)) == name
+
+
+@pytest.mark.parametrize(
+    ("url", "ws_api", "streams"),
+    [
+        ("https://api.binance.com", "wss://ws-api.binance.com", "wss://stream.binance.com"),
+        ("https://api4.binance.com", "wss://ws-api.binance.com", "wss://stream.binance.com"),
+        ("https://api-gcp.binance.com", "wss://ws-api.binance.com", "wss://stream.binance.com"),
+        (
+            "https://testnet.binance.vision",
+            "wss://ws-api.testnet.binance.vision",
+            "wss://stream.testnet.binance.vision",
+        ),
+        (
+            "https://api1.testnet.binance.vision",
+            "wss://ws-api.testnet.binance.vision",
+            "wss://stream.testnet.binance.vision",
+        ),
+        (
+            "https://demo-api.binance.com",
+            "wss://demo-ws-api.binance.com",
+            "wss://demo-stream.binance.com",
+        ),
+        (
+            "https://data-api.binance.vision",
+            "wss://data-api.binance.vision",
+            "wss://data-stream.binance.vision",
+        ),
+        ("http://127.0.0.1:9000", "ws://127.0.0.1:9000", "ws://127.0.0.1:9000"),
+        ("http://[::1]:9000", "ws://[::1]:9000", "ws://[::1]:9000"),
+        ("https://localhost", "wss://localhost", "wss://localhost"),
+        ("https://example.com:8443", "wss://example.com:8443", "wss://example.com:8443"),
+    ],
+)
+def test_sockets_are_where_the_environments_rest_is(url: str, ws_api: str, streams: str) -> None:
+    assert ws_api_url(parse_base_url(url)) == f"{ws_api}/ws-api/v3"
+    assert streams_url(parse_base_url(url)) == f"{streams}/stream"

@@ -20,7 +20,7 @@ def market(venue: StubVenue, clock: SteppedClock | None = None) -> BinanceMarket
 
 
 def listed(venue: StubVenue, *infos: dict[str, object]) -> None:
-    venue.on("GET", INFO, answer(200, {"rateLimits": [], "symbols": infos}))
+    venue.on("GET", INFO, answer(200, {"rateLimits": [], "exchangeFilters": [], "symbols": infos}))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ async def test_a_book_is_read_exactly(venue: StubVenue) -> None:
 
 
 async def test_the_depth_that_is_read_can_be_chosen(venue: StubVenue) -> None:
-    venue.on("GET", "/api/v3/depth", answer(200, {"bids": [], "asks": []}))
+    venue.on("GET", "/api/v3/depth", answer(200, {"lastUpdateId": 1, "bids": [], "asks": []}))
     async with BinanceMarketData(venue.url, depth_limit=20) as data:
         assert (await data.get_market("BTCUSDT")).mark is None
     assert venue.seen("GET", "/api/v3/depth")[0].params["limit"] == "20"
@@ -166,8 +166,8 @@ def test_a_depth_the_venue_does_not_serve_is_refused(depth_limit: int) -> None:
     ],
     ids=str,
 )
-async def test_a_book_that_cannot_be_is_not_used(venue: StubVenue, book: object) -> None:
-    venue.on("GET", "/api/v3/depth", answer(200, book))
+async def test_a_book_that_cannot_be_is_not_used(venue: StubVenue, book: dict[str, object]) -> None:
+    venue.on("GET", "/api/v3/depth", answer(200, {"lastUpdateId": 1} | book))
     async with market(venue) as data:
         with pytest.raises(Unreadable):
             await data.get_market("BTCUSDT")
@@ -181,13 +181,19 @@ def tickers(*rows: tuple[str, str, str]) -> list[dict[str, str]]:
 
 
 async def test_marks_are_read_in_one_call(venue: StubVenue) -> None:
-    venue.then("GET", INFO, answer(200, {"rateLimits": [], "symbols": [BTCUSDT]}))
+    venue.then(
+        "GET", INFO, answer(200, {"rateLimits": [], "exchangeFilters": [], "symbols": [BTCUSDT]})
+    )
     venue.then(
         "GET",
         INFO,
         answer(
             200,
-            {"rateLimits": [], "symbols": [BTCUSDT | {"symbol": "ETHUSDT", "baseAsset": "ETH"}]},
+            {
+                "rateLimits": [],
+                "exchangeFilters": [],
+                "symbols": [BTCUSDT | {"symbol": "ETHUSDT", "baseAsset": "ETH"}],
+            },
         ),
     )
     venue.on(

@@ -24,7 +24,13 @@ from otonom_trader.brokers.binance.wire import (
     QueriedOrder,
     Trade,
 )
-from otonom_trader.domain.order import OrderRequest, OrderState, OrderStatus, Side
+from otonom_trader.domain.order import (
+    OrderRequest,
+    OrderState,
+    OrderStatus,
+    OrderType,
+    Side,
+)
 
 MINE = OrderName("mine-1")
 ASKED = Asked("BTCUSDT", "mine-1", OrderRequest("BTCUSDT", "SELL", "3", "4000", "LIMIT", "IOC"))
@@ -65,6 +71,8 @@ PLACED: dict[str, Any] = {
 QUERIED = {
     **{key: value for key, value in PLACED.items() if key not in ("fills", "transactTime")},
     "updateTime": 1_507_725_176_600,
+    "stopPrice": "0.00000000",
+    "icebergQty": "0.00000000",
 }
 
 TRADES: list[dict[str, Any]] = [
@@ -270,8 +278,74 @@ def test_an_order_found_under_our_id_must_be_ours() -> None:
     found = found_order(queried(), trades(), "BTCUSDT", MINE, REPLY)
     check_found(found, ASKED)
     other = Asked("BTCUSDT", "mine-1", OrderRequest("BTCUSDT", "SELL", "4", "4000", "LIMIT"))
-    with pytest.raises(MismatchedReply, match=r"is SELL 3, not SELL 4"):
+    with pytest.raises(MismatchedReply, match=r"mine-1 at Binance has quantity 3\.0*, not 4$"):
         check_found(found, other)
+
+
+STOP_LIMIT = OrderRequest(
+    *("BTCUSDT", "SELL", "3", "4000", "STOP_LOSS_LIMIT"),
+    stop_price="4100.10",
+    trailing_delta_bps=50,
+    iceberg_qty="1.5",
+)
+STOPPED = {
+    "type": "STOP_LOSS_LIMIT",
+    "stopPrice": "4100.10000000",
+    "trailingDelta": 50,
+    "icebergQty": "1.50000000",
+}
+
+
+def test_a_stop_and_an_iceberg_are_told_as_they_were_asked_for() -> None:
+    asked = Asked("BTCUSDT", "mine-1", STOP_LIMIT)
+    for result in (
+        placed_order(placed(**STOPPED), asked, REPLY),
+        found_order(queried(**STOPPED), trades(), "BTCUSDT", MINE, REPLY),
+    ):
+        assert result.order_type is OrderType.STOP_LOSS_LIMIT
+        assert (result.price, result.stop_price) == (Decimal(4000), Decimal("4100.1"))
+        assert (result.trailing_delta_bps, result.iceberg_qty) == (50, Decimal("1.5"))
+        check_found(result, asked)
+
+
+def test_an_order_without_stop_or_iceberg_has_none() -> None:
+    for result in (
+        placed_order(placed(), ASKED, REPLY),
+        open_order(queried(stopPrice="0.00000000")),
+    ):
+        assert result.order_type is OrderType.LIMIT
+        assert (result.stop_price, result.trailing_delta_bps, result.iceberg_qty) == (None,) * 3
+
+
+def test_an_order_of_a_type_nobody_knows_yet_is_told_without_it() -> None:
+    assert open_order(queried(type="BRAND_NEW")).order_type is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"type": "TAKE_PROFIT_LIMIT"},
+        {"stopPrice": "4100.11000000"},
+        {"stopPrice": "0.00000000"},
+        {"trailingDelta": 51},
+        {"trailingDelta": None},
+        {"icebergQty": "1.00000000"},
+        {"icebergQty": "0.00000000"},
+    ],
+    ids=str,
+)
+def test_another_stop_or_iceberg_than_asked_for_is_a_mismatch(change: dict[str, Any]) -> None:
+    asked = Asked("BTCUSDT", "mine-1", STOP_LIMIT)
+    with pytest.raises(MismatchedReply, match="another order's"):
+        placed_order(placed(**STOPPED | change), asked, REPLY)
+    found = found_order(queried(**STOPPED | change), trades(), "BTCUSDT", MINE, REPLY)
+    with pytest.raises(MismatchedReply, match="at Binance has"):
+        check_found(found, asked)
+
+
+def test_an_iceberg_that_was_not_asked_for_is_a_mismatch() -> None:
+    with pytest.raises(MismatchedReply, match="iceberg quantity"):
+        placed_order(placed(icebergQty="1.00000000"), ASKED, REPLY)
 
 
 @given(st.data())

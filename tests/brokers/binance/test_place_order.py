@@ -340,7 +340,7 @@ async def test_without_a_clock_to_read_nothing_is_signed_again(desk: Desk) -> No
     desk.venue.order_answers(refuse(400, -1021, "Timestamp for this request ..."))
     desk.venue.on("GET", "/api/v3/time", answer(503, b""))
     result = await desk.broker.place_order(buy())
-    assert (result.state, result.code) == (OrderState.NOT_SENT, "clock")
+    assert (result.state, result.code) == (OrderState.NOT_SENT, "clock_unsure")
     assert len(desk.venue.orders) == 2
 
 
@@ -351,7 +351,7 @@ async def test_nothing_is_signed_by_a_clock_that_is_not_known_well(desk: Desk) -
 
     desk.venue.on("GET", "/api/v3/time", slow_time)
     result = await desk.broker.place_order(buy())
-    assert (result.state, result.code) == (OrderState.NOT_SENT, "clock")
+    assert (result.state, result.code) == (OrderState.NOT_SENT, "clock_unsure")
     assert "is known only to 3" in result.message
     assert desk.venue.orders == []
 
@@ -389,7 +389,10 @@ async def test_a_filter_that_changed_is_read_again(desk: Desk) -> None:
     desk.venue.on(
         "GET",
         "/api/v3/exchangeInfo",
-        answer(200, {"rateLimits": [], "symbols": [BTCUSDT | {"filters": [finer]}]}),
+        answer(
+            200,
+            {"rateLimits": [], "exchangeFilters": [], "symbols": [BTCUSDT | {"filters": [finer]}]},
+        ),
     )
     desk.venue.order_answers(refuse(400, -1013, "Filter failure: LOT_SIZE"))
     assert (await desk.broker.place_order(buy())).venue_code == -1013

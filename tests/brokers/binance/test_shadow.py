@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,8 @@ from tests.brokers.binance.conftest import (
     refuse,
 )
 
-BOOK = {
+BOOK: dict[str, Any] = {
+    "lastUpdateId": 1,
     "bids": [["99.00000000", "1.00000000"], ["98.00000000", "2.00000000"]],
     "asks": [["100.00000000", "1.00000000"], ["101.00000000", "2.00000000"]],
 }

@@ -121,3 +121,40 @@ def test_an_estimate_ages(age_seconds: float, *, due: bool, usable: bool) -> Non
     venue_clock.settle([sample(clock)])
     clock.advance(age_seconds)
     assert (venue_clock.due, venue_clock.usable) == (due, usable)
+
+
+@given(
+    round_trip_ms=st.integers(0, 400),
+    where=st.floats(0, 1),
+    fraction=st.integers(0, MS - 1),
+    later_ms=st.integers(0, 900_000),
+    drift_ppm=st.integers(-100, 100),
+)
+def test_a_venue_time_never_seems_later_than_it_was(
+    round_trip_ms: int, where: float, fraction: int, later_ms: int, drift_ppm: int
+) -> None:
+    """Wherever in the round trip the venue read its clock, and however the clocks drift since."""
+    clock = ManualClock()
+    received_ns = clock.monotonic_ns()
+    read_ns = received_ns - int(round_trip_ms * MS * where)
+    # The venue's clock said `NOON_MS` and a fraction then, and tells whole milliseconds.
+    venue_clock = VenueClock(clock)
+    venue_clock.settle([ClockSample(NOON_MS, received_ns - round_trip_ms * MS, received_ns)])
+    clock.advance(later_ms / 1000)
+    happened_ns = clock.monotonic_ns()
+    venue_ns = NOON_MS * MS + fraction
+    venue_ns += (happened_ns - read_ns) * (1_000_000 + drift_ppm) // 1_000_000
+    earliest_ns = venue_clock.earliest_ns(venue_ns // MS)
+    assert earliest_ns is not None
+    slack_ns = 100 * round_trip_ms  # the drift within the round trip itself
+    assert earliest_ns <= happened_ns + slack_ns
+    assert happened_ns - earliest_ns <= (round_trip_ms + 2) * MS + later_ms * 200 + slack_ns
+
+
+def test_without_an_estimate_no_venue_time_is_placed() -> None:
+    clock = ManualClock()
+    venue_clock = VenueClock(clock)
+    assert venue_clock.earliest_ns(NOON_MS) is None
+    venue_clock.settle([sample(clock)])
+    clock.advance(1201)
+    assert venue_clock.earliest_ns(NOON_MS) is None

@@ -193,3 +193,20 @@ async def test_a_connection_that_is_about_to_end_is_replaced_before() -> None:
             )
         heard = {each.client_order_id for each in await stage.told.wait_for(OrderUpdate, 20)}
         assert heard == {str(number) for number in range(20)}
+
+
+async def test_nothing_is_missed_while_a_connection_is_replaced() -> None:
+    """Source: promises.md, fault 22."""
+    async with opened() as stage:
+        await stage.broker.place_order(limit("BUY", "1", "19000", client_order_id="mine"))
+        first = stage.broker._transport.ws_api._current
+        await stage.fault("server_shutdown", "user", ms=2000)
+        sold = 0
+        while stage.broker._transport.ws_api._current is first or sold < 30:
+            assert (await stage.maker.place_order(limit("SELL", "0.001", "19000"))).ok
+            sold += 1
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while stage.told.order("mine").filled_qty < sold * D("0.001"):
+                stage.told.came.clear()
+                await stage.told.came.wait()
+        assert len(stage.told.order("mine").fills) == sold
