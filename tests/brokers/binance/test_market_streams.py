@@ -429,7 +429,7 @@ async def test_what_was_missed_without_a_connection_is_not_waited_for() -> None:
 async def test_a_lost_connection_is_opened_again_with_patience() -> None:
     async with opened() as stage:
         await stage.follow()
-        stage.venue.faults.add({"path": "/stream", "fault": "drop_before", "seconds": 20})
+        stage.venue.faults.add({"path": "/stream", "fault": "drop_before", "seconds": 10})
         stage.fault("drop")
         await stage.until(lambda: not stage.socket.is_open)
         attempts: list[int] = []
@@ -440,14 +440,14 @@ async def test_a_lost_connection_is_opened_again_with_patience() -> None:
             return await connect()
 
         stage.streams._keeper._connect = noted
-        for _ in range(450):
+        for _ in range(300):
             await stage.step()
             await stage.ask()
         assert stage.socket.is_open
         assert stage.is_served_locally()
-        pauses = [(later - earlier) / SECOND for earlier, later in pairwise(attempts)]
-        assert 5 <= len(attempts) <= 9
-        assert pauses == sorted(pauses)
+        assert len(attempts) >= 4
+        for number, (earlier, later) in enumerate(pairwise(attempts)):
+            assert 2**number / 2 <= (later - earlier) / SECOND <= 2**number + 0.2
         await stage.agree()
 
 
