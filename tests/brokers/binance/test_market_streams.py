@@ -187,12 +187,22 @@ class Stage:
         return self.streams.look(symbol, DEPTH) is not None
 
     async def agree(self, symbol: str = BTC) -> None:
-        """The local book comes to equal the venue's, as soon as the venue has told all of it."""
-        for _ in range(5):
-            found = self.streams.look(symbol, DEPTH)
-            if found is not None and found.book == self.truth(symbol):
-                return
-            await self.step()
+        """The local book comes to equal the venue's, as soon as the venue has told all of it.
+
+        One that is not known to be fresh, as when a busy machine answered late, is asked for until
+        it is: only a book that is served can be a wrong one.
+        """
+        behind = 0
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while behind < 5:
+                found = self.streams.look(symbol, DEPTH)
+                if found is None:
+                    await self.ask(symbol)
+                elif found.book == self.truth(symbol):
+                    return
+                else:
+                    behind += 1
+                await self.step()
         raise AssertionError(f"{symbol} is another book than the venue's")
 
     async def follow(self, *symbols: str) -> None:
