@@ -99,7 +99,7 @@ async def test_fault_6_a_connection_that_cannot_be_had_is_tried_on_while_the_pri
     tmp_path: Path,
 ) -> None:
     async with rig(tmp_path, order_transport="ws") as one:
-        await one.fault("drop_before", "/ws-api/v3", method="GET", count=2)
+        await one.fault("drop_before", "/ws-api/v3", method="GET")
         await one.fault("drop", "user")
         row = await one.decide()
         assert row.outcome is Outcome.FILLED
