@@ -6,13 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from otonom_trader.domain.account import AccountKey
+from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.compare import paper_outcome, with_paper
 from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.execution import Outcome, SimulatedFill, TradeExecutionLog
 from otonom_trader.domain.intent import Claim, Intent, Reservation
 from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot
 from otonom_trader.domain.mode import Mode
-from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderType, Side
+from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, Side
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.exposure import Proposal
@@ -52,20 +53,26 @@ class Plan:
 def executable_price(plan: Plan) -> Decimal | None:
     """Return the price the order can execute at, quote per base.
 
-    The limit price, else the book walk, else the best opposite quote; None without any, and for a
-    stop order: what it meets once it is triggered cannot be told from the book as it is now.
-    Source: contract.md, "Formulas" (notional).
+    The limit price, else for a stop order its stop price, else the book walk, else the best
+    opposite quote; None without a market. Source: contract.md, "Formulas" (notional).
     """
     order, market = plan.order, plan.market
-    if market is None or order.order_type.is_stop:
+    if market is None:
         return None
-    price = order.limit_price
+    price = order.limit_price or order.stop_price
     if price is None or plan.protected:
         walk = market.book.walk(order.side, order.qty, order.limit_price)
         price = walk.avg_price or market.reference(order.side)
     if price is not None and plan.current_price is not None:
         price = max(price, plan.current_price)
     return price
+
+
+def _reference(plan: Plan) -> Decimal | None:
+    """Return what a limit is held against: the market, or for a stop where it will then be."""
+    if plan.market is None:
+        return None
+    return plan.order.stop_price or plan.market.reference(plan.order.side)
 
 
 def proposal_of(plan: Plan, rate: Decimal | None, now_ns: int) -> Proposal:
@@ -77,7 +84,7 @@ def proposal_of(plan: Plan, rate: Decimal | None, now_ns: int) -> Proposal:
         side=plan.order.side,
         qty=plan.order.qty,
         price=executable_price(plan),
-        reference=market.reference(plan.order.side) if market else None,
+        reference=_reference(plan),
         mark=None if mark is None or rate is None else mark * rate,
         rate=rate,
         price_age_seconds=Decimal(now_ns - market.taken_ns) / _NS if market else None,
@@ -87,15 +94,14 @@ def proposal_of(plan: Plan, rate: Decimal | None, now_ns: int) -> Proposal:
 
 
 def reservation_of(plan: Plan, collar_pct: Decimal, taker_fee_pct: Decimal) -> Reservation:
-    """Return the worst the order may do: its limit, or twice the collar for a plain market order.
+    """Return the worst the order may do: its limit, or twice the collar where it has none.
 
     Source: contract.md, "Formulas" (market decisions).
     """
     order = plan.order
-    price = order.limit_price or Decimal(0)
-    if order.order_type is OrderType.MARKET and plan.market is not None:
-        reference = plan.market.reference(order.side) or Decimal(0)
-        price = reference * (1 + order.side.sign * 2 * collar_pct / 100)
+    price = order.limit_price
+    if price is None:
+        price = (_reference(plan) or ZERO) * (1 + order.side.sign * 2 * collar_pct / 100)
     if order.side is Side.BUY:
         price *= 1 + taker_fee_pct / 100
     return Reservation(plan.symbol, order.side, order.qty, price)

@@ -5,6 +5,7 @@ Source: contract.md, "Formulas" (size, market decisions).
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from otonom_trader.domain.amount import ZERO, is_multiple, plain, round_down, round_up
 from otonom_trader.domain.decision import Decision
@@ -44,6 +45,15 @@ class Sized:
     requested_qty: Decimal
 
 
+class _Terms(NamedTuple):
+    """An order but for its quantity; prices are quote per base."""
+
+    kind: OrderType
+    limit: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    stop: Decimal | None = None
+
+
 def size(
     decision: Decision,
     instrument: Instrument,
@@ -60,7 +70,7 @@ def size(
     """
     side = Side(decision.direction)
     reference = market.reference(side)
-    price = decision.price or reference
+    price = decision.price or decision.stop_price or reference
     if price is None or reference is None:
         return _refuse("no_price", f"No opposite quote for {instrument.symbol}")
     requested = _requested(decision, price, means, rules)
@@ -74,19 +84,27 @@ def size(
         return _refuse("qty_step", text, step, plain(requested))
     qty = requested if side is Side.BUY else min(requested, means.sellable)
     qty = round_down(qty, instrument.qty_step)
-    limit, kind, tif = _terms(decision, side, reference, instrument, market, rules)
-    if limit is not None and not limit:
+    terms = _terms(decision, side, reference, instrument, market, rules)
+    if ZERO in (terms.limit, terms.stop):
         tick = plain(instrument.price_tick)
         return _refuse("price_tick", f"No price below the tick {tick} of {instrument.symbol}", tick)
-    price = limit or reference
+    price = terms.limit or terms.stop or reference
     too_small = _too_small(qty, requested, price, instrument)
     if too_small is not None:
         dust = _dust(means.sellable, price, instrument) if side is Side.SELL else None
         return dust or too_small
     order = OrderRequest(
-        instrument.venue_symbol, side, qty, limit, kind, tif, client_order_id=client_order_id
+        instrument.venue_symbol,
+        side,
+        qty,
+        terms.limit,
+        terms.kind,
+        terms.time_in_force,
+        client_order_id=client_order_id,
+        stop_price=terms.stop,
+        trailing_delta_bps=decision.trailing_delta_bps,
     )
-    return Sized(order, requested)
+    return _would_trigger(order, market) or Sized(order, requested)
 
 
 def _requested(
@@ -110,17 +128,21 @@ def _terms(
     instrument: Instrument,
     market: MarketSnapshot,
     rules: SizingRules,
-) -> tuple[Decimal | None, OrderType, TimeInForce | None]:
-    """Return limit price, type and time in force."""
-    if decision.price is not None:
-        limit = _inside(decision.price, side, instrument)
-        return limit, OrderType.LIMIT, TimeInForce.GTC
+) -> _Terms:
+    kind = decision.kind
+    if kind is not OrderType.MARKET:
+        limit, stop = decision.price, decision.stop_price
+        return _Terms(
+            kind,
+            limit=None if limit is None else _inside(limit, side, instrument),
+            stop=None if stop is None else _sooner(stop, kind.waits_above(side), instrument),
+        )
     if not rules.protected:
-        return None, OrderType.MARKET, None
+        return _Terms(kind)
     collar = reference * (1 + side.sign * rules.collar_pct / 100)
     if market.limits is not None:
         collar = _drawn_in(collar, side, market.limits.of(side))
-    return _inside(collar, side, instrument), OrderType.LIMIT, TimeInForce.IOC
+    return _Terms(OrderType.LIMIT, _inside(collar, side, instrument), TimeInForce.IOC)
 
 
 def _drawn_in(collar: Decimal, side: Side, taken: PriceRange) -> Decimal:
@@ -134,6 +156,23 @@ def _inside(price: Decimal, side: Side, instrument: Instrument) -> Decimal:
     """Fit `price` to the tick without paying more, or receiving less, than it says."""
     fit = round_down if side is Side.BUY else round_up
     return fit(price, instrument.price_tick)
+
+
+def _sooner(stop: Decimal, waits_above: bool, instrument: Instrument) -> Decimal:  # noqa: FBT001
+    """Fit a stop price to the tick so that it triggers no later than it was asked to."""
+    fit = round_down if waits_above else round_up
+    return fit(stop, instrument.price_tick)
+
+
+def _would_trigger(order: OrderRequest, market: MarketSnapshot) -> Verdict | None:
+    """Return the verdict on a stop that the market has passed already: the venue takes none."""
+    stop, mark = order.stop_price, market.mark
+    if stop is None or mark is None or order.trailing_delta_bps is not None:
+        return None
+    if (mark < stop) if order.waits_above else (mark > stop):
+        return None
+    text = f"Stop price {plain(stop)} would trigger at once: {market.symbol} is at {plain(mark)}"
+    return _refuse("stop_price", text, plain(stop), plain(mark))
 
 
 def _too_small(

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from otonom_trader.domain.amount import exact, plain, positive
+from otonom_trader.domain.order import OrderRequest, OrderType, Side
 
 
 class Direction(StrEnum):
@@ -31,7 +32,9 @@ class Decision:
     """One decision, checked.
 
     `strength` (above 0, up to 1) sizes the order unless `qty` (base) or `notional` (quote) does; a
-    `price` makes it a limit order. Times are aware UTC.
+    `price` makes it a limit order, where `order_type` does not say what it is. `stop_price` (quote
+    per base) and `trailing_delta_bps` (hundredths of a percent) are as of `OrderRequest`. Times are
+    aware UTC.
     """
 
     id: str
@@ -44,7 +47,17 @@ class Decision:
     created_at: datetime | None = None
     expires_at: datetime | None = None
     reason: str = ""
+    order_type: OrderType | None = None
+    stop_price: Decimal | None = None
+    trailing_delta_bps: int | None = None
     source: str = "direct"
+
+    @property
+    def kind(self) -> OrderType:
+        """The type of order it asks for."""
+        if self.order_type is not None:
+            return self.order_type
+        return OrderType.MARKET if self.price is None else OrderType.LIMIT
 
     @property
     def key(self) -> DecisionKey:
@@ -86,7 +99,12 @@ class Malformed:
 FIELDS = tuple(field.name for field in fields(Decision) if field.name != "source")
 """The fields of a decision as it is written down. Source: contract.md, "Names"."""
 
+ORDER_TERMS = ("order_type", "stop_price", "trailing_delta_bps")
+"""The fields that a table made before there were any may lack."""
+
 _MAX_ID, _MAX_SYMBOL, _MAX_REASON, _MAX_RAW = 200, 40, 2000, 4000
+_MAX_BPS = 10_000  # all of the price
+_NEAR = 0.7
 _MAX_ID_BITS = 664  # about as many as 200 digits take
 
 
@@ -113,7 +131,7 @@ def malformed(reason: str, source: str, place: str, raw: str, id_: str | None = 
 def _read(raw: Mapping[str, object], source: str, id_: str) -> Decision:
     for name in raw:
         if name not in FIELDS:
-            near = difflib.get_close_matches(str(name)[:40], FIELDS, 1)
+            near = difflib.get_close_matches(str(name)[:40], FIELDS, 1, _NEAR)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"unknown field {str(name)[:40]!r}{hint}")
     direction = _direction(raw.get("direction"))
@@ -131,19 +149,39 @@ def _read(raw: Mapping[str, object], source: str, id_: str) -> Decision:
         for name, value in (("qty", qty), ("notional", notional)):
             if value is not None:
                 positive(value, name)
-    price = _number(raw, "price")
-    return Decision(
+    decision = Decision(
         id=id_,
         symbol=_text(raw, "symbol", _MAX_SYMBOL),
         direction=direction,
         strength=strength,
         qty=qty,
         notional=notional,
-        price=None if price is None else positive(price, "price"),
+        price=_price(raw, "price"),
         created_at=_time(raw, "created_at"),
         expires_at=_time(raw, "expires_at"),
         reason=_text(raw, "reason", _MAX_REASON) if raw.get("reason") else "",
+        order_type=_order_type(raw.get("order_type")),
+        stop_price=_price(raw, "stop_price"),
+        trailing_delta_bps=_basis_points(raw),
         source=source,
+    )
+    if direction is not Direction.HOLD:
+        _check_terms(decision)
+    return decision
+
+
+def _check_terms(decision: Decision) -> None:
+    """Raise ``ValueError`` where prices do not belong to the type of order that is asked for."""
+    if decision.order_type is OrderType.MARKET and decision.price is not None:
+        raise ValueError("price belongs to limit orders, not to a MARKET order")
+    OrderRequest(
+        decision.symbol,
+        Side(decision.direction),
+        decision.qty or 1,
+        decision.price,
+        decision.kind,
+        stop_price=decision.stop_price,
+        trailing_delta_bps=decision.trailing_delta_bps,
     )
 
 
@@ -188,6 +226,30 @@ def _direction(value: object) -> Direction:
     if isinstance(value, str) and value.upper() in Direction.__members__:
         return Direction[value.upper()]
     raise ValueError(f"direction must be BUY, SELL or HOLD, not {_brief(value)}")
+
+
+def _order_type(value: object) -> OrderType | None:
+    if value is None:
+        return None
+    if isinstance(value, str) and value.upper() in OrderType.__members__:
+        return OrderType[value.upper()]
+    raise ValueError(f"order_type must be one of {', '.join(OrderType)}, not {_brief(value)}")
+
+
+def _price(raw: Mapping[str, object], name: str) -> Decimal | None:
+    value = _number(raw, name)
+    return None if value is None else positive(value, name)
+
+
+def _basis_points(raw: Mapping[str, object]) -> int | None:
+    value = _number(raw, "trailing_delta_bps")
+    if value is None:
+        return None
+    if value != value.to_integral_value() or not 0 < value < _MAX_BPS:
+        most = _MAX_BPS - 1
+        text = f"trailing_delta_bps must be a whole number from 1 to {most}, not {plain(value)}"
+        raise ValueError(text)
+    return int(value)
 
 
 def _number(raw: Mapping[str, object], name: str) -> Decimal | None:

@@ -51,6 +51,10 @@ class OrderType(StrEnum):
         """Whether the order has a price of its own."""
         return self in _LIMITED
 
+    def waits_above(self, side: Side) -> bool:
+        """Whether a stop of `side` waits for a rise: a loss to a BUY, a profit to a SELL."""
+        return (self in _STOP_LOSSES) is (side is Side.BUY)
+
 
 _TAKERS = frozenset({OrderType.MARKET, OrderType.LIMIT})
 _TIMED = frozenset({OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
@@ -184,8 +188,8 @@ class OrderRequest:
 
     @property
     def waits_above(self) -> bool:
-        """Whether a stop order waits for the price to rise: a loss to a BUY, a profit to a SELL."""
-        return (self.order_type in _STOP_LOSSES) is (self.side is Side.BUY)
+        """Whether a stop order waits for the price to rise."""
+        return self.order_type.waits_above(self.side)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Not the journal. Its one table is ``decisions``; see contract.md, "Names".
 """
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -12,7 +13,13 @@ from typing import Self
 
 import yaml
 
-from otonom_trader.domain.decision import FIELDS, Decision, Malformed, parse_decision
+from otonom_trader.domain.decision import (
+    FIELDS,
+    ORDER_TERMS,
+    Decision,
+    Malformed,
+    parse_decision,
+)
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.storage.connection import ThreadedConnection
 from otonom_trader.storage.errors import DecisionDatabaseError
@@ -32,10 +39,12 @@ CREATE TABLE IF NOT EXISTS decisions (
     price TEXT,
     created_at TEXT,
     expires_at TEXT,
-    reason TEXT
+    reason TEXT,
+    order_type TEXT,
+    stop_price TEXT,
+    trailing_delta_bps TEXT
 )
 """
-_SELECT = f"SELECT rowid, {', '.join(FIELDS)} FROM decisions ORDER BY rowid"  # noqa: S608
 _BUSY_SECONDS = 5.0  # another program may be writing
 
 
@@ -188,13 +197,23 @@ class _Found:
 
 def _select(connection: sqlite3.Connection, source: str, filters: tuple[_Filter, ...]) -> _Found:
     found = _Found()
-    for rowid, *values in connection.execute(_SELECT):
-        item = parse_decision(dict(zip(FIELDS, values, strict=True)), source, f"row {rowid}")
+    has = {
+        name for (name,) in connection.execute("SELECT name FROM pragma_table_info('decisions')")
+    }
+    wanted = columns(has)
+    rows = connection.execute(f"SELECT rowid, {', '.join(wanted)} FROM decisions ORDER BY rowid")  # noqa: S608
+    for rowid, *values in rows:
+        item = parse_decision(dict(zip(wanted, values, strict=True)), source, f"row {rowid}")
         if isinstance(item, Malformed):
             found.malformed.append(item)
         elif all(filter_.admits(item) for filter_ in filters):
             found.decisions.append(item)
     return found
+
+
+def columns(has: Collection[str]) -> list[str]:
+    """Return the fields to read from a decision table that `has` these columns."""
+    return [name for name in FIELDS if name in has or name not in ORDER_TERMS]
 
 
 async def _write(path: Path, mode: str, statement: str, values: tuple[str, ...]) -> None:

@@ -28,6 +28,7 @@ ORDER_COLUMNS = (
     "client_order_id", "symbol", "venue_symbol", "side", "qty", "price", "order_type",
     "time_in_force", "requested_qty", "reserved_qty", "reserved_price", "paper_status", "paper_qty",
     "paper_quote_qty", "paper_fee", "paper_fee_asset", "recorded_at", "expires_at",
+    "stop_price", "trailing_delta_bps", "iceberg_qty",
 )  # fmt: skip
 """The columns of `intent_row`."""
 
@@ -56,6 +57,9 @@ def intent_row(intent: Intent) -> tuple[Value, ...]:
         *((None,) * 5 if paper is None else _paper_row(paper)),
         instant(intent.recorded_at),
         optional_instant(intent.expires_at),
+        optional_digits(order.stop_price),
+        order.trailing_delta_bps,
+        optional_digits(order.iceberg_qty),
     )
 
 
@@ -74,6 +78,9 @@ def read_intent(row: sqlite3.Row) -> Intent:
             order_type=row["order_type"],
             time_in_force=row["time_in_force"],
             client_order_id=row["client_order_id"],
+            stop_price=row["stop_price"],
+            trailing_delta_bps=row["trailing_delta_bps"],
+            iceberg_qty=row["iceberg_qty"],
         ),
         symbol=symbol,
         reservation=Reservation(

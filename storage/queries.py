@@ -202,6 +202,8 @@ def _order_json(row: sqlite3.Row, fees: dict[str, str]) -> dict[str, object]:
         "status": row["status"],
         "qty": _plain(row["qty"]),
         "price": _plain(row["price"]),
+        "stop_price": _plain(row["stop_price"]),
+        "trailing_delta_bps": row["trailing_delta_bps"],
         "executed_qty": _plain(row["filled_qty"]),
         "quote_qty": _plain(row["quote_qty"]),
         "fees": fees,

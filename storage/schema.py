@@ -263,5 +263,12 @@ CREATE INDEX orders_by_venue_id ON orders (order_id) WHERE order_id IS NOT NULL;
 CREATE INDEX fills_by_symbol ON fills (account, symbol, seq);
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2)
+_V3 = """
+-- What makes an order more than a limit: when it triggers, and how much of it is shown.
+ALTER TABLE orders ADD COLUMN stop_price TEXT;
+ALTER TABLE orders ADD COLUMN trailing_delta_bps INTEGER;
+ALTER TABLE orders ADD COLUMN iceberg_qty TEXT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3)
 """Scripts that lead from version n to n + 1; the newest version is their number."""

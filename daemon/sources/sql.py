@@ -28,12 +28,9 @@ import structlog
 
 from otonom_trader.daemon.sources.base import MAX_BATCH, Batch, Sighting, SourceUnavailable
 from otonom_trader.domain.decision import FIELDS, Decision, Malformed, malformed, parse_decision
+from otonom_trader.storage.decisions_db import columns
 
-DECISIONS_QUERY = f"""
-SELECT rowid AS position, {", ".join(FIELDS)}
-FROM decisions WHERE rowid > :after ORDER BY rowid LIMIT :limit
-"""  # noqa: S608  the names are our own
-"""Reads the decision database: the table `decisions` of `otonom_trader.storage`."""
+_HAS = "SELECT name FROM pragma_table_info('decisions')"
 
 Place = int | str
 
@@ -63,8 +60,9 @@ class _Mark:
 
 
 class SqlSource:
-    """Decisions from the rows of `query`, or `DECISIONS_QUERY`, over the database at `path`.
+    """Decisions from the rows of `query` over the database at `path`.
 
+    Without one that is the decision database: the table ``decisions`` of `otonom_trader.storage`.
     `columns` names the column of the result that holds a field, where the two names differ. The
     database need not exist yet. When the row last read has gone, the table is read from its start:
     what was seen before is recognised by its id.
@@ -79,18 +77,19 @@ class SqlSource:
     ) -> None:
         self.path = path
         self.name = name
-        self.query = query or DECISIONS_QUERY
+        self.query = query
         self.columns = dict(columns or {})
         self._connection: aiosqlite.Connection | None = None
         self._inode = 0
 
     async def __aenter__(self) -> Self:
         """Check the query; `SourceUnavailable` says what it lacks."""
-        if not _SELECT.match(self.query):
-            raise self._wrong("must be a SELECT")
-        for parameter in (":after", ":limit"):
-            if not re.search(rf"{parameter}\b", self.query):
-                raise self._wrong(f"must use {parameter}")
+        if self.query is not None:
+            if not _SELECT.match(self.query):
+                raise self._wrong("must be a SELECT")
+            for parameter in (":after", ":limit"):
+                if not re.search(rf"{parameter}\b", self.query):
+                    raise self._wrong(f"must use {parameter}")
         for field in self.columns:
             if field not in (*FIELDS, "position"):
                 raise self._wrong(f"maps {field!r}, which is no field of a decision{_near(field)}")
@@ -142,7 +141,8 @@ class SqlSource:
                 connection = await self._open()
                 if connection is None:
                     return []
-                cursor = await connection.execute(self.query, bound)
+                query = self.query or await _decisions_query(connection)
+                cursor = await connection.execute(query, bound)
                 names = [column[0] for column in cursor.description]
                 values = await cursor.fetchmany(limit + 2)
                 await cursor.close()
@@ -204,7 +204,7 @@ class SqlSource:
                 raise self._wrong(f"lacks the column {column!r} for {field}{_near(column, names)}")
         position = self.columns.get("position", "position")
         if position not in names:
-            compared = _COMPARED.search(self.query)
+            compared = _COMPARED.search(self.query or "")
             position = compared[1] if compared else "rowid"
             if position not in names:
                 raise self._wrong(
@@ -241,6 +241,16 @@ class _Row(NamedTuple):
                 return cls(position, "", malformed(reason, source, place, repr(value[:_MAX_VALUE])))
         given = {field: value for field, value in values.items() if value is not None}
         return cls(position, str(given.get("id")), parse_decision(given, source, place))
+
+
+async def _decisions_query(connection: aiosqlite.Connection) -> str:
+    """Return what reads the decision database, whichever version made its table."""
+    cursor = await connection.execute(_HAS)
+    wanted = columns({name for (name,) in await cursor.fetchall()})
+    return (
+        f"SELECT rowid AS position, {', '.join(wanted)} FROM decisions"  # noqa: S608  our own names
+        " WHERE rowid > :after ORDER BY rowid LIMIT :limit"
+    )
 
 
 def _order(position: Place) -> tuple[bool, Place]:

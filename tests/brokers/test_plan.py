@@ -88,13 +88,21 @@ def test_without_a_market_or_an_opposite_quote_there_is_no_price() -> None:
     assert executable_price(plan_of(limit("BUY", 1, 105), None)) is None
 
 
-@pytest.mark.parametrize("kind", ["STOP_LOSS", "TAKE_PROFIT_LIMIT"])
-def test_what_a_stop_will_meet_cannot_be_told_so_that_it_is_denied(kind: str) -> None:
-    price = 105 if kind.endswith("LIMIT") else None
-    order = OrderRequest("BTCUSDT", "BUY", 1, price, kind, stop_price=104)
-    plan = replace(plan_of(order), current_price=D(200))
-    assert executable_price(plan) is None
-    assert proposal_of(plan, D(1), now_ns=0).notional is None
+@pytest.mark.parametrize(("kind", "limit_price"), [("STOP_LOSS", None), ("STOP_LOSS_LIMIT", 105)])
+def test_a_stop_is_judged_where_the_market_will_be_when_it_triggers(
+    kind: str, limit_price: int | None
+) -> None:
+    order = OrderRequest("BTCUSDT", "BUY", 1, limit_price, kind, stop_price=104)
+    proposal = proposal_of(plan_of(order), D(1), now_ns=0)
+    assert proposal.price == (limit_price or 104)
+    assert proposal.reference == 104
+    assert reservation_of(plan_of(order), D(1), D(0)).price == (limit_price or D("106.08"))
+
+
+def test_a_stop_that_only_trails_is_judged_on_the_market_as_it_is() -> None:
+    order = OrderRequest("BTCUSDT", "SELL", 1, None, "STOP_LOSS", trailing_delta_bps=100)
+    assert executable_price(plan_of(order)) == 99
+    assert proposal_of(plan_of(order), D(1), now_ns=0).reference == 99
 
 
 @pytest.mark.parametrize("side", ["BUY", "SELL"])

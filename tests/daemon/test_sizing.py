@@ -259,3 +259,53 @@ def test_no_size_is_off_the_step_above_what_was_asked_or_above_the_holding(
     assert INSTRUMENT.min_qty <= answer.order.qty <= answer.requested_qty
     if decision.direction is Direction.SELL:
         assert answer.order.qty <= MEANS.sellable
+
+
+STOP = replace(SELL, qty=Decimal("0.1"), strength=None, order_type=OrderType.STOP_LOSS)
+
+
+def test_a_stop_waits_at_its_price_and_has_no_limit_of_its_own() -> None:
+    order = sized(replace(STOP, stop_price=Decimal(48000))).order
+    assert order.order_type is OrderType.STOP_LOSS
+    assert order.stop_price == 48000
+    assert (order.limit_price, order.time_in_force) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("side", "kind", "asked", "fit"),
+    [
+        ("SELL", "STOP_LOSS", "48000.04", "48000.1"),
+        ("SELL", "TAKE_PROFIT", "52000.09", "52000"),
+        ("BUY", "STOP_LOSS", "52000.09", "52000"),
+        ("BUY", "TAKE_PROFIT", "48000.04", "48000.1"),
+    ],
+)
+def test_a_stop_price_is_made_to_fit_so_that_it_triggers_no_later(
+    side: str, kind: str, asked: str, fit: str
+) -> None:
+    given = replace(
+        STOP, direction=Direction(side), order_type=OrderType(kind), stop_price=Decimal(asked)
+    )
+    assert sized(given).order.stop_price == Decimal(fit)
+
+
+def test_a_stop_that_the_market_has_passed_already_is_refused() -> None:
+    verdict = refused(replace(STOP, stop_price=Decimal(51000)))
+    assert verdict.code == "stop_price"
+    text = "Stop price 51000 would trigger at once: BTC-USDT is at 50000"
+    assert verdict.message == text
+
+
+def test_a_trailing_stop_needs_no_price_and_a_stop_limit_has_both() -> None:
+    trailing = sized(replace(STOP, trailing_delta_bps=150)).order
+    assert (trailing.stop_price, trailing.trailing_delta_bps) == (None, 150)
+    kind, limit = OrderType.STOP_LOSS_LIMIT, Decimal("47900.01")
+    both = sized(replace(STOP, order_type=kind, stop_price=Decimal(48000), price=limit)).order
+    assert both.stop_price == 48000
+    assert both.limit_price == Decimal("47900.1")
+    assert both.time_in_force is TimeInForce.GTC
+
+
+def test_a_maker_order_keeps_its_type() -> None:
+    maker = replace(BUY, order_type=OrderType.LIMIT_MAKER, price=Decimal(49000))
+    assert sized(maker).order.order_type is OrderType.LIMIT_MAKER

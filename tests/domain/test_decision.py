@@ -15,6 +15,7 @@ from otonom_trader.domain.decision import (
     Malformed,
     parse_decision,
 )
+from otonom_trader.domain.order import OrderType
 
 BUY: dict[str, object] = {"id": "1", "symbol": "BTC-USDT", "direction": "BUY", "strength": 0.5}
 
@@ -110,6 +111,25 @@ def test_hold_needs_nothing_but_a_symbol() -> None:
         ({"reason": "a\0b"}, "reason holds a NUL character"),
         ({"stregth": 1}, "unknown field 'stregth'; did you mean 'strength'?"),
         ({"source": "x"}, "unknown field 'source'"),
+        (
+            {"order_type": "OCO"},
+            f"order_type must be one of {', '.join(OrderType)}, not 'OCO'",
+        ),
+        ({"order_type": "LIMIT"}, "price is needed for a LIMIT order"),
+        (
+            {"order_type": "MARKET", "price": 3},
+            "price belongs to limit orders, not to a MARKET order",
+        ),
+        ({"stop_price": 3}, "stop_price belongs to stop orders, not to a MARKET order"),
+        ({"stop_price": -3}, "stop_price must be above zero, not -3"),
+        (
+            {"order_type": "STOP_LOSS"},
+            "stop_price or trailing_delta_bps is needed for a STOP_LOSS order",
+        ),
+        (
+            {"trailing_delta_bps": "1.5"},
+            "trailing_delta_bps must be a whole number from 1 to 9999, not 1.5",
+        ),
         ({"leverage": 20}, "unknown field 'leverage'"),
         ({"q" * 10_000: 1}, f"unknown field '{'q' * 40}'"),
         ({"id": None}, "id must be 1 to 200 printable characters"),

@@ -43,6 +43,27 @@ async def test_an_intent_without_paper_leg_limit_or_expiry_comes_back_without(
     assert found.intent == intent
 
 
+async def test_an_intent_to_stop_comes_back_with_its_prices(journal: Journal, samples: Any) -> None:
+    entry = samples.entry()
+    order = OrderRequest(
+        "BTCUSDT",
+        "BUY",
+        1,
+        50_600,
+        "STOP_LOSS_LIMIT",
+        client_order_id=entry.intent.client_order_id,
+        stop_price="50500.5",
+        trailing_delta_bps=150,
+        iceberg_qty="0.1",
+    )
+    intent = replace(entry.intent, order=order)
+    await journal.record(replace(entry, intent=intent))
+
+    (found,) = await journal.open_intents()
+
+    assert found.intent == intent
+
+
 async def test_a_decision_is_claimed_once(journal: Journal, samples: Any) -> None:
     await journal.record(samples.entry())
 

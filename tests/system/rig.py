@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import yaml
@@ -54,17 +54,32 @@ _ALL_ROWS = 10**7
 _BID, _ASK = "19990", "20000"
 
 
-@dataclass
-class Jump:
+class Ahead(Protocol):
     """How far both clocks are ahead of the machine's."""
 
+    seconds: float
+
+
+@dataclass
+class Jump:
+    """As `Ahead`, within this process."""
+
     seconds: float = 0.0
+
+
+class TruthfulVenue(Protocol):
+    """A testnet, of this process or of another."""
+
+    @property
+    def url(self) -> str: ...
+
+    def truth(self) -> dict[str, Any]: ...
 
 
 class OurClock(SystemClock):
     """The daemon's."""
 
-    def __init__(self, jump: Jump) -> None:
+    def __init__(self, jump: Ahead) -> None:
         self._jump = jump
 
     def now(self) -> datetime:
@@ -77,7 +92,7 @@ class OurClock(SystemClock):
 class TheirClock(WallClock):
     """The venue's."""
 
-    def __init__(self, jump: Jump) -> None:
+    def __init__(self, jump: Ahead) -> None:
         self._jump = jump
 
     def time_ms(self) -> int:
@@ -91,8 +106,8 @@ class TheirClock(WallClock):
 class Rig:
     """One trader at one venue, where somebody else bids and asks for a coin each."""
 
-    venue: LocalTestnet
-    jump: Jump
+    venue: TruthfulVenue
+    jump: Ahead
     clock: OurClock
     config: BrokerConfig
     journal: Journal
@@ -159,9 +174,12 @@ class Rig:
         for _ in range(4):
             await self.floor.resolver.settle_unknown()
 
-    async def agree(self) -> None:
-        """The oracle: at most one order a decision, nothing unknown, the journal is the truth."""
-        truth = self.venue.truth()
+    async def agree(self, truth: Mapping[str, Any] | None = None) -> None:
+        """The oracle: at most one order a decision, nothing unknown, the journal is the truth.
+
+        `truth` is the venue's of now, read anew where it is not given.
+        """
+        truth = dict(truth or self.venue.truth())
         own = truth | {"orders": [one for one in truth["orders"] if one["account"] == "trader"]}
         own["fills"] = [one for one in truth["fills"] if one["account"] == "trader"]
         orders = await self.journal.orders(_ALL_ROWS)
@@ -189,7 +207,7 @@ class Rig:
 
 
 async def control(
-    venue: LocalTestnet, path: str, body: Mapping[str, Any], method: str = "POST"
+    venue: TruthfulVenue, path: str, body: Mapping[str, Any], method: str = "POST"
 ) -> Any:
     async with (
         aiohttp.ClientSession() as session,
@@ -199,7 +217,7 @@ async def control(
         return await reply.json()
 
 
-async def quote(venue: LocalTestnet) -> None:
+async def quote(venue: TruthfulVenue) -> None:
     """Somebody else bids and asks for a coin."""
     for side, price in (("SELL", _ASK), ("BUY", _BID)):
         wanted = {"symbol": "BTCUSDT", "side": side, "type": "LIMIT", "timeInForce": "GTC"}
@@ -230,8 +248,8 @@ async def rig(
     *,
     stream: bool = True,
     limits: RateLimits | None = None,
-    venue: LocalTestnet | None = None,
-    jump: Jump | None = None,
+    venue: TruthfulVenue | None = None,
+    jump: Ahead | None = None,
     **binance: Any,
 ) -> AsyncIterator[Rig]:
     """Put a trader together; with `stream` the venue's news are followed.
@@ -246,15 +264,21 @@ async def rig(
         yield await _opened(stack, folder, venue, jump, stream=stream, **binance)
 
 
-def venue_config(jump: Jump, limits: RateLimits | None = None) -> TestnetConfig:
+def venue_config(jump: Ahead, limits: RateLimits | None = None) -> TestnetConfig:
     trader = AccountConfig(
         api_key="trader-key",
         api_secret="trader-secret",
         name="trader",
         balances={"USDT": Decimal(100_000), "BTC": Decimal(1)},
     )
+    other = AccountConfig(
+        api_key="other-key",
+        api_secret="other-secret",
+        name="other",
+        balances={"BTC": Decimal(100)},
+    )
     return TestnetConfig(
-        accounts=(trader,),
+        accounts=(trader, other),
         market=MarketSpec("empty"),
         limits=limits or RateLimits(orders_per_10_seconds=10_000),
         clock=TheirClock(jump),
@@ -264,8 +288,8 @@ def venue_config(jump: Jump, limits: RateLimits | None = None) -> TestnetConfig:
 async def _opened(
     stack: AsyncExitStack,
     folder: Path,
-    venue: LocalTestnet,
-    jump: Jump,
+    venue: TruthfulVenue,
+    jump: Ahead,
     *,
     stream: bool,
     **binance: Any,

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from otonom_trader.daemon.sources.base import SourceUnavailable
 from otonom_trader.daemon.sources.sql import SqlSource
 from otonom_trader.domain.decision import Decision, Direction, Malformed
+from otonom_trader.domain.order import OrderType
 
 SCHEMA = (
     "CREATE TABLE decisions (id TEXT PRIMARY KEY, symbol, direction, strength, qty, notional, "
@@ -97,6 +98,22 @@ async def test_a_row_becomes_a_decision(path: Path) -> None:
     assert isinstance(item, Decision)
     assert (item.key, item.direction) == (("patron", "d-1"), Direction.SELL)
     assert (item.qty, item.price, item.strength) == (Decimal("0.1"), Decimal("16850.10"), None)
+
+
+async def test_a_table_with_the_terms_of_orders_gives_them(path: Path) -> None:
+    for column in ("order_type", "stop_price", "trailing_delta_bps"):
+        execute(path, f"ALTER TABLE decisions ADD COLUMN {column}")
+    execute(
+        path,
+        "INSERT INTO decisions (id, symbol, direction, qty, order_type, stop_price) "
+        "VALUES ('1', 'BTC-USDT', 'SELL', '0.5', 'STOP_LOSS', '48000')",
+    )
+    async with reading(path) as reader:
+        assert await reader.read() == ["1"]
+    (decision,) = reader.items
+    assert isinstance(decision, Decision)
+    assert decision.order_type is OrderType.STOP_LOSS
+    assert decision.stop_price == 48000
 
 
 async def test_rows_are_given_once_in_order_across_restarts(path: Path) -> None:
