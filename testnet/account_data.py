@@ -1,12 +1,15 @@
 """Signed queries ("Account endpoints" of the REST page, and the key's own permissions)."""
 
+from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any, Final, TypeVar
 
 from otonom_trader.testnet import account_replies, errors, list_replies, replies
+from otonom_trader.testnet.accounts import Account
 from otonom_trader.testnet.amounts import format_amount
 from otonom_trader.testnet.call import Call, signed
 from otonom_trader.testnet.errors import VenueError
-from otonom_trader.testnet.orders import Order
+from otonom_trader.testnet.orders import Fill, Order
 from otonom_trader.testnet.parameters import Parameters
 from otonom_trader.testnet.times import is_within, read_day_span
 
@@ -80,14 +83,15 @@ def own_trades(call: Call) -> Any:
     if (first_id is not None or order_id is not None) and span != (None, None):
         raise errors.bad_combination()
     limit = parameters.limit(default=500, largest=1000)
-    found = [
+    of_symbol = (
         fill
-        for fill in call.queried.fills.values()
+        for fill in _newest_first(call.queried, order_id)
         if fill.trade.symbol == rules.symbol
         and (order_id is None or fill.order.order_id == order_id)
-        and (first_id is None or fill.trade.trade_id >= first_id)
-        and is_within(fill.trade.time_ms, span)
-    ]
+    )
+    # The ids of a symbol's trades grow: what is before the first is not looked at.
+    asked = takewhile(lambda fill: first_id is None or fill.trade.trade_id >= first_id, of_symbol)
+    found = [fill for fill in asked if is_within(fill.trade.time_ms, span)][::-1]
     found = _page(found, limit, oldest_first=first_id is not None or span[0] is not None)
     return [account_replies.own_trade(fill, call.ticks) for fill in found]
 
@@ -178,6 +182,12 @@ def key_restrictions(call: Call) -> Any:
         "enableSpotAndMarginTrading": key.can_trade,
         "enablePortfolioMarginTrading": False,
     }
+
+
+def _newest_first(account: Account, order_id: int | None) -> Iterable[Fill]:
+    """The fills that may be of an order, where one is asked for; else all that are remembered."""
+    order = None if order_id is None else account.orders.get(order_id)
+    return reversed(account.fills.values() if order is None else order.fills)
 
 
 def _page(found: list[T], limit: int, *, oldest_first: bool) -> list[T]:

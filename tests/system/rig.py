@@ -128,13 +128,14 @@ class Rig:
         """Ask the testnet's control interface."""
         return await control(self.venue, path, body, method)
 
-    async def fault(self, name: str, path: str = "/api/v3/order", **more: Any) -> None:
+    async def fault(self, name: str, path: str = "/api/v3/order", **more: Any) -> int:
+        """Order a fault, once unless `more` says for how long; return its number."""
         wanted = {"path": path, "fault": name} | more
         if path.startswith("/"):
             wanted = {"method": "POST"} | wanted
         if not {"count", "seconds", "probability"} & more.keys():
             wanted["count"] = 1
-        await self.ask("faults", wanted)
+        return int((await self.ask("faults", wanted))["id"])
 
     async def mend(self) -> None:
         await self.ask("faults", {}, "DELETE")

@@ -1,76 +1,63 @@
-"""Many decisions in live on the local testnet while faults strike at random; then the oracle.
+"""Many decisions in live on a local testnet while faults strike at random; then the verdict.
 
     .venv/bin/python -m tests.system.soak [--decisions N] [--seed N] [--transport rest|ws|auto]
+        [--market-data rest|streams] [--debug]
 
 Decisions come faster than they can be executed, at market and as resting limits, with REST, the
 WebSocket API and the streams being struck by every fault that neither halts, nor pauses all
-requests, nor bans. At the end there must be at most one accepted order a decision, nothing unknown,
-and a journal that equals the venue's own truth. Prints how often each fault struck and what the
-decisions came to.
+requests, nor bans. They come in batches: after each, both clocks are put ahead past the fence, and
+no order may stay unknown. At the end each requirement is told with its figures, and the exit status
+is 1 where one does not hold. ``--debug`` has asyncio look for mistakes, at a third of the speed.
 """
 
 import argparse
 import asyncio
 import gc
+import logging
 import sys
 import tempfile
+import warnings
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from otonom_trader.daemon.logs import configure_logging
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.decision import Direction
+from otonom_trader.domain.errors import VenueError
 from otonom_trader.domain.mode import DaemonState
-from otonom_trader.testnet import (
-    AccountConfig,
-    HistoryCaps,
-    LocalTestnet,
-    MarketSpec,
-    RateLimits,
-    TestnetConfig,
-)
 from tests.system.harness import until
-from tests.system.rig import Jump, Rig, TheirClock, rig
+from tests.system.rig import Rig, rig
+from tests.system.soak_faults import KINDS, Storm
+from tests.system.venue_process import far_venue
 
 CLOCK = SystemClock()
-AT_ONCE = 16
-_UNLIMITED = RateLimits(10**9, 10**9, 10**9, 10**9, 10**9)
+AT_ONCE = 24
+BATCH = 400
+# A connection that lived longer is replaced at once, and the fence of 13 s has passed.
+_QUIET_SECONDS = 31.0
+_SHAKES_A_BATCH = 4
+_STRIKES_OF_EACH = 100
+_REACHED_PCT = 95
+_GROWTH_MB = 10.0
+_TELLING_BATCHES = 100
+# Connections that are being closed are a task each.
+_TASKS_MORE = 3
 
-# What strikes an order or a cancel, by path, and with which probability.
-OF_REQUESTS: dict[str, Mapping[str, Any]] = {
-    "drop_before": {},
-    "drop_after": {},
-    "no_answer_before": {},
-    "no_answer_after": {},
-    "delay_before": {"ms": 400},
-    "delay_after": {"ms": 400},
-    "truncate_json": {},
-    "error_1006": {},
-    "error_1007": {},
-    "error_1008": {},
-}
-ONLY_REST: dict[str, Mapping[str, Any]] = {
-    "reset_mid_reply": {},
-    "html_502": {},
-    "http_503": {},
-    "redirect": {},
-    "slow_drip": {"ms": 20},
-}
-OF_STREAMS: dict[str, Mapping[str, Any]] = {
-    "duplicate": {},
-    "reorder": {},
-    "delay": {"ms": 50},
-    "omit": {},
-}
-# These strike whoever listens: they are ordered now and then.
-OF_CONNECTIONS = ("drop", "server_shutdown", "terminate")
+
+class Requirement(NamedTuple):
+    """One thing that must hold, and what was seen."""
+
+    name: str
+    holds: bool
+    seen: str
 
 
 @dataclass
@@ -80,136 +67,226 @@ class Soak:
     decisions: int
     seed: int
     transport: str
+    market_data: str = "streams"
     struck: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
-    sent: int = 0
+    reached: int = 0
+    most_accepted: int = 0
+    left_unknown: int = 0
+    disagreement: str = ""
+    halted: str = ""
     seconds: float = 0.0
     resident_mb: list[float] = field(default_factory=list)
+    tasks: list[int] = field(default_factory=list)
     tasks_left: int = 0
 
     async def run(self, folder: Path) -> None:
         """Trade, let everything come to rest, and hold it to the oracle."""
-        jump = Jump()
-        trader = AccountConfig(
-            api_key="trader-key",
-            api_secret="trader-secret",
-            name="trader",
-            balances={"USDT": Decimal(10_000_000), "BTC": Decimal(200)},
-        )
-        config = TestnetConfig(
-            accounts=(trader,),
-            market=MarketSpec("synthetic"),
-            speed=Decimal(60),
-            limits=_UNLIMITED,
-            seed=self.seed,
-            clock=TheirClock(jump),
-            history=HistoryCaps(orders_per_account=10**7, requests=10**7),
-        )
         before = len(asyncio.all_tasks())
         began_ns = CLOCK.monotonic_ns()
         async with AsyncExitStack() as stack:
-            venue = await stack.enter_async_context(LocalTestnet(config))
+            venue, jump = await stack.enter_async_context(far_venue(folder, self.seed))
             one = await stack.enter_async_context(
-                rig(folder, venue=venue, jump=jump, order_transport=self.transport)
+                rig(
+                    folder,
+                    venue=venue,
+                    jump=jump,
+                    order_transport=self.transport,
+                    market_data=self.market_data,
+                )
             )
-            await self._trade(one)
-            await self._come_to_rest(one)
-            await one.agree()
-            self._count(one)
-            self.outcomes.update(
-                str(row["outcome"]) for row in await one.journal.executions(self.decisions + 1)
-            )
-        self.seconds = (CLOCK.monotonic_ns() - began_ns) / 1e9
+            storm = Storm(one, min(0.02, max(0.003, 120 / self.decisions)))
+            await self._trade(one, storm)
+            self.struck = await storm.struck()
+            await come_to_rest(one)
+            await self._judge(one)
+            self.seconds = (CLOCK.monotonic_ns() - began_ns) / 1e9
         self.tasks_left = len(asyncio.all_tasks()) - before
 
-    async def _trade(self, one: Rig) -> None:
+    def requirements(self, strikes: int = _STRIKES_OF_EACH) -> list[Requirement]:
+        """What must hold of a run; each kind of fault must have struck `strikes` times."""
+        rarest = min(KINDS, key=lambda kind: self.struck[kind])
+        reached_pct = 100 * self.reached / self.decisions
+        tenth = max(1, len(self.resident_mb) // 10)
+        # What is of a fixed size fills first, over some thousands of decisions.
+        first, last = mean(self.resident_mb[tenth:][:tenth]), mean(self.resident_mb[-tenth:])
+        tasks_first, tasks_last = mean(self.tasks[:tenth]), mean(self.tasks[-tenth:])
+        return [
+            Requirement(
+                "every kind of fault struck",
+                self.struck[rarest] >= strikes,
+                f"each at least {self.struck[rarest]} times ({rarest})",
+            ),
+            Requirement(
+                "decisions reached the venue",
+                reached_pct >= _REACHED_PCT,
+                f"{self.reached} of {self.decisions}, {reached_pct:.2f} %",
+            ),
+            Requirement(
+                "at most one accepted order a decision",
+                self.most_accepted <= 1,
+                f"{self.most_accepted} at most",
+            ),
+            Requirement(
+                "the journal equals the venue's truth", not self.disagreement, self.disagreement
+            ),
+            Requirement(
+                "no order is UNKNOWN past its fence",
+                not self.left_unknown,
+                f"{self.left_unknown} after all batches",
+            ),
+            Requirement("it never halted", not self.halted, self.halted),
+            Requirement(
+                "memory is flat",
+                len(self.resident_mb) < _TELLING_BATCHES or last - first <= _GROWTH_MB,
+                f"{first:.0f} MB in the second tenth, {last:.0f} MB in the last",
+            ),
+            Requirement(
+                "no task is leaked",
+                self.tasks_left == 0 and tasks_last <= tasks_first + _TASKS_MORE,
+                f"{tasks_first:.1f} between batches in the first tenth, {tasks_last:.1f} in the "
+                f"last, {self.tasks_left} after closing",
+            ),
+        ]
+
+    async def _trade(self, one: Rig, storm: Storm) -> None:
         random = Random(self.seed)  # noqa: S311  repeats a run, keeps no secret
-        await self._order_faults(one)
+        await storm.begin()
         numbers = iter(range(self.decisions))
+        batch = min(BATCH, max(1, self.decisions // 5))
         async with asyncio.TaskGroup() as tasks:
             chores = [
                 tasks.create_task(every(0.5, one.floor.resolver.settle_unknown)),
                 tasks.create_task(every(2.0, lambda: one.recovery.refresh(one.floor))),
                 tasks.create_task(every(20.0, lambda: one.recovery.look_over(one.floor))),
-                tasks.create_task(every(3.0, lambda: self._shake(one, random))),
             ]
-
-            async def work() -> None:
-                for number in numbers:
-                    await one.decide(**await self._decision(one, random))
-                    if number % (self.decisions // 10 or 1) == 0:
-                        gc.collect()
-                        self.resident_mb.append(resident_mb())
-
-            async with asyncio.TaskGroup() as workers:
-                for _ in range(AT_ONCE):
-                    workers.create_task(work())
+            while part := list(islice(numbers, batch)):
+                await self._batch(one, storm, part, random)
+                await self._pass_the_fence(one)
+                gc.collect()
+                self.resident_mb.append(resident_mb())
+                self.tasks.append(len(asyncio.all_tasks()))
+                progress(part[-1] + 1, self.decisions)
             for chore in chores:
                 chore.cancel()
 
-    async def _order_faults(self, one: Rig) -> None:
-        probability = min(0.02, max(0.002, 120 / self.decisions))
-        paths = {"rest": ("/api/v3/order",), "ws": ("order.place", "order.cancel")}
-        wanted = [path for name, kind in paths.items() for path in kind]
-        for path in wanted:
-            faults = OF_REQUESTS | ONLY_REST if path.startswith("/") else OF_REQUESTS
-            for name, more in faults.items():
-                for executed in (
-                    (True, False) if name.startswith(("html", "http", "error")) else (None,)
-                ):
-                    said = {} if executed is None else {"executed": executed}
-                    await one.fault(name, path, probability=probability, **more, **said)
-        for name, more in OF_STREAMS.items():
-            await one.fault(name, "user", probability=probability, **more)
+    async def _batch(self, one: Rig, storm: Storm, part: Sequence[int], random: Random) -> None:
+        at = {part[place * len(part) // _SHAKES_A_BATCH] for place in range(_SHAKES_A_BATCH)}
+        numbers = iter(part)
 
-    async def _shake(self, one: Rig, random: Random) -> None:
-        name = random.choice(OF_CONNECTIONS)
-        self.struck[name] += 1
-        await one.fault(name, "user", **({"ms": 300} if name == "server_shutdown" else {}))
+        async def work() -> None:
+            for number in numbers:
+                if number in at:
+                    await storm.shake()
+                await one.decide(**await decision(one, random))
 
-    async def _decision(self, one: Rig, random: Random) -> dict[str, Any]:
-        """At market, or a limit that rests for a second or two."""
-        given: dict[str, Any] = {
-            "qty": f"0.{random.randint(100, 900):05d}",
-            "direction": random.choice((Direction.BUY, Direction.SELL)),
-        }
-        if random.random() < 0.3:
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(AT_ONCE):
+                workers.create_task(work())
+
+    async def _pass_the_fence(self, one: Rig) -> None:
+        """Put time ahead; from then on everything that was sent is found, or proven absent."""
+        one.jump.seconds += _QUIET_SECONDS
+        await until(lambda: not one.floor.resolver.unknown, "nothing UNKNOWN past its fence", 120)
+
+    async def _judge(self, one: Rig) -> None:
+        self.halted = "" if one.state is DaemonState.RUNNING else one.switch.reason
+        self.left_unknown = one.floor.resolver.unknown
+        truth = one.venue.truth()
+        placing = [
+            request
+            for request in truth["requests"]
+            if (request["method"], request["path"])
+            in (("POST", "/api/v3/order"), ("WS", "order.place"))
+        ]
+        self.reached = len({request["clientOrderId"] for request in placing})
+        executions = await one.journal.executions(self.decisions + 1)
+        self.outcomes.update(str(row["outcome"]) for row in executions)
+        decisions = {row["client_order_id"]: row["decision_id"] for row in executions}
+        accepted = Counter(
+            decisions[order["origClientOrderId"]]
+            for order in truth["orders"]
+            if order["account"] == "trader"
+        )
+        self.most_accepted = max(accepted.values(), default=0)
+        try:
+            await one.agree(truth)
+        except AssertionError as difference:
+            self.disagreement = str(difference)[:2000] or "it does not"
+
+
+async def decision(one: Rig, random: Random) -> dict[str, Any]:
+    """At market, or a limit that rests for a second or two."""
+    given: dict[str, Any] = {
+        "qty": f"0.{random.randint(100, 900):05d}",
+        "direction": random.choice((Direction.BUY, Direction.SELL)),
+    }
+    if random.random() < 0.3:
+        mark = None
+        with suppress(VenueError):  # struck as well: at market, then
             mark = (await one.broker.venue.get_market("BTCUSDT")).mark
-            if mark is not None:
-                away = Decimal(random.randint(-5, 5)) / 10_000
-                given["price"] = (mark * (1 + away)).quantize(Decimal("0.01"))
-                given["expires_at"] = one.clock.now() + timedelta(seconds=random.uniform(0.5, 3))
-        return given
+        if mark is not None:
+            away = Decimal(random.randint(-5, 5)) / 10_000
+            given["price"] = (mark * (1 + away)).quantize(Decimal("0.01"))
+            given["expires_at"] = one.clock.now() + timedelta(seconds=random.uniform(0.5, 3))
+    return given
 
-    async def _come_to_rest(self, one: Rig) -> None:
-        await one.mend()
-        await one.resolve()
 
-        async def settled() -> bool:
-            await one.floor.resolver.settle_unknown()
-            await one.recovery.refresh(one.floor)
-            return not one.broker.outcomes.open_orders
+async def come_to_rest(one: Rig) -> None:
+    """End all faults, and wait until every order is at its end."""
+    await one.mend()
+    await one.resolve()
 
-        await until(settled, "every order at its end", seconds=60)
-        assert one.state is DaemonState.RUNNING, one.switch.reason
-        assert await one.recovery.look_over(one.floor) == []
+    async def settled() -> bool:
+        await one.floor.resolver.settle_unknown()
+        await one.recovery.refresh(one.floor)
+        return not one.broker.outcomes.open_orders
 
-    def _count(self, one: Rig) -> None:
-        requests = one.venue.truth()["requests"]
-        self.struck.update(request["fault"] for request in requests if request["fault"])
-        placed = {r["clientOrderId"] for r in requests if r["method"] in ("POST", "WS")}
-        self.sent = len(placed)
+    await until(settled, "every order at its end", seconds=120)
+    assert await one.recovery.look_over(one.floor) == []
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+    """Do `work` again and again, `seconds` apart."""
     while True:
         await CLOCK.sleep(seconds)
         await work()
 
 
 def resident_mb() -> float:
+    """What this process has in memory."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096 / 1e6
+
+
+def mean(figures: Sequence[float]) -> float:
+    """The mean, 0 of none."""
+    return sum(figures) / max(1, len(figures))
+
+
+class AsyncioWarnings(logging.Handler):
+    """What asyncio's debug mode says, apart from callbacks that took long: those tell of the load.
+
+    Coroutines that were never awaited and resources that were never closed come as warnings.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+        self.slow = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if text.startswith("Executing "):
+            self.slow += 1
+        else:
+            self.said.append(text)
+
+
+def progress(done: int, of: int) -> None:
+    """Say how far a long run is."""
+    if sys.stderr.isatty() or done % 2000 < BATCH:
+        sys.stderr.write(f"{CLOCK.now():%H:%M:%S} {done} of {of}\n")
 
 
 def main() -> int:
@@ -217,23 +294,42 @@ def main() -> int:
     parser.add_argument("--decisions", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--transport", choices=("rest", "ws", "auto"), default="auto")
+    parser.add_argument("--market-data", choices=("rest", "streams"), default="streams")
+    parser.add_argument("--debug", action="store_true", help="with asyncio's debug mode")
     given = parser.parse_args()
     configure_logging("json", "critical")
-    soak = Soak(given.decisions, given.seed, given.transport)
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(soak.run(Path(folder)), debug=False)
-    tell(soak)
-    return 0
+        soak = Soak(given.decisions, given.seed, given.transport, given.market_data)
+        heard = AsyncioWarnings()
+        logging.getLogger("asyncio").addHandler(heard)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            asyncio.run(soak.run(Path(folder)), debug=given.debug)
+            gc.collect()
+    heard.said += [str(one.message) for one in warned]
+    requirements = soak.requirements()
+    if given.debug:
+        said = f"{len(heard.said)}, besides {heard.slow} of slow callbacks: {heard.said[:20]}"
+        requirements.append(Requirement("asyncio warns of nothing", not heard.said, said))
+    return tell(soak, requirements)
 
 
-def tell(soak: Soak) -> None:
+def tell(soak: Soak, requirements: Sequence[Requirement]) -> int:
+    """Print what came of a run; return the exit status."""
     say = sys.stdout.write
-    say(f"{soak.decisions} decisions in {soak.seconds:.0f} s, {soak.sent} reached the venue\n")
+    pace = soak.decisions / soak.seconds
+    say(f"{soak.decisions} decisions in {soak.seconds:.0f} s, {pace:.0f} a second\n")
     for title, counts in (("outcomes", soak.outcomes), ("faults", soak.struck)):
-        say(f"{title}: {', '.join(f'{count} {name}' for name, count in counts.most_common())}\n")
-    say(f"resident MB by tenths: {', '.join(f'{each:.0f}' for each in soak.resident_mb)}\n")
-    say(f"tasks left: {soak.tasks_left}\n")
-    say("journal equals truth, nothing unknown, no decision executed twice\n")
+        say(f"{title}: {_listed(counts)}\n")
+    tenths = soak.resident_mb[:: max(1, len(soak.resident_mb) // 10)]
+    say(f"resident MB: {', '.join(f'{each:.0f}' for each in tenths)}\n")
+    for one in requirements:
+        say(f"{'holds ' if one.holds else 'BROKEN'} {one.name}{one.seen and f': {one.seen}'}\n")
+    return 0 if all(one.holds for one in requirements) else 1
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in Counter(counts).most_common())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,115 @@
+"""What strikes in a soak: every fault that neither halts, nor pauses all requests, nor bans."""
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import cycle
+from typing import Any
+
+from tests.system.rig import Rig
+
+# By name, with what else is said of it.
+_OF_REQUESTS: Mapping[str, Mapping[str, Any]] = {
+    "drop_before": {},
+    "drop_after": {},
+    "no_answer_before": {},
+    "no_answer_after": {},
+    "delay_before": {"ms": 400},
+    "delay_after": {"ms": 400},
+    "truncate_json": {},
+    "error_1006": {},
+    "error_1007": {},
+    "error_1008": {},
+}
+_OF_REST: Mapping[str, Mapping[str, Any]] = {
+    **_OF_REQUESTS,
+    "reset_mid_reply": {},
+    "html_502": {},
+    "http_503": {},
+    "redirect": {},
+    "slow_drip": {"ms": 20},
+}
+_OF_EVENTS: Mapping[str, Mapping[str, Any]] = {
+    "duplicate": {},
+    "reorder": {},
+    "delay": {"ms": 50},
+    "omit": {},
+}
+_OF_CONNECTIONS: Mapping[str, Mapping[str, Any]] = {
+    "drop": {},
+    "server_shutdown": {"ms": 300},
+    "terminate": {},
+    "silence": {},
+}
+KINDS = frozenset(_OF_REST) | frozenset(_OF_EVENTS) | frozenset(_OF_CONNECTIONS)
+
+_ORDERS = (("POST", "/api/v3/order"), ("DELETE", "/api/v3/order"))
+_READS = (
+    *(("GET", "/api/v3/order"), ("GET", "/api/v3/myTrades"), ("GET", "/api/v3/account")),
+    *(("GET", "/api/v3/openOrders"), ("GET", "/api/v3/depth")),
+)
+_ORDERS_OVER_WS = ("order.place", "order.cancel")
+_BOOK = "btcusdt@depth@100ms"
+_STREAMS = ("user", _BOOK)
+_SHAKES = (
+    *(("drop", "user"), ("server_shutdown", _BOOK), ("terminate", "user"), ("silence", _BOOK)),
+    *(("drop", _BOOK), ("server_shutdown", "user"), ("terminate", "user"), ("silence", "user")),
+)
+_LEFT_EXECUTED = ("html", "http", "error")
+"""What these begin does not say whether the request was carried out: both are ordered."""
+
+
+class Storm:
+    """Orders the faults, and counts how often each kind has struck."""
+
+    def __init__(self, one: Rig, probability: float) -> None:
+        self._one = one
+        self._probability = probability
+        self._shaken: Counter[str] = Counter()
+        self._shakes = cycle(_SHAKES)
+        self._next = next(self._shakes)
+
+    async def begin(self) -> None:
+        """Have requests and events struck by chance; reads more rarely than orders."""
+        for method, path in _ORDERS:
+            await self._by_chance(_OF_REST, path, self._probability, method=method)
+        for method, path in _READS:
+            await self._by_chance(_OF_REST, path, self._probability / 4, method=method)
+        for method in _ORDERS_OVER_WS:
+            await self._by_chance(_OF_REQUESTS, method, self._probability)
+        for stream in _STREAMS:
+            await self._by_chance(_OF_EVENTS, stream, self._probability)
+
+    async def shake(self) -> None:
+        """Strike whoever is connected now, if anybody is; each time in another way."""
+        name, stream = self._next
+        fault_id = await self._one.fault(name, stream, **_OF_CONNECTIONS[name])
+        for fault in await self._in_force():
+            if fault["id"] == fault_id and not fault["struck"]:
+                await self._one.ask(f"faults/{fault_id}", {}, "DELETE")
+                return
+        self._shaken[name] += 1
+        self._next = next(self._shakes)
+
+    async def struck(self) -> Counter[str]:
+        """How often each kind has struck so far."""
+        counts = Counter(self._shaken)
+        for fault in await self._in_force():
+            if fault["probability"] is not None:
+                counts[fault["fault"]] += fault["struck"]
+        return counts
+
+    async def _in_force(self) -> list[dict[str, Any]]:
+        return list(await self._one.ask("faults", {}, "GET"))
+
+    async def _by_chance(
+        self,
+        faults: Mapping[str, Mapping[str, Any]],
+        path: str,
+        probability: float,
+        **more: Any,
+    ) -> None:
+        for name, said in faults.items():
+            for executed in (True, False) if name.startswith(_LEFT_EXECUTED) else (None,):
+                known = {} if executed is None else {"executed": executed}
+                wanted = {"probability": probability, **more, **said, **known}
+                await self._one.fault(name, path, **wanted)
