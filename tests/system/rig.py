@@ -51,6 +51,7 @@ from tests.system.harness import until
 
 FENCE_SECONDS = 13.0
 _ALL_ROWS = 10**7
+_LONGEST_SLEEP_SECONDS = 0.2
 _BID, _ASK = "19990", "20000"
 
 
@@ -87,6 +88,12 @@ class OurClock(SystemClock):
 
     def monotonic_ns(self) -> int:
         return super().monotonic_ns() + int(self._jump.seconds * 1e9)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; a jump past the end ends it."""
+        until_ns = self.monotonic_ns() + int(seconds * 1e9)
+        while (left_ns := until_ns - self.monotonic_ns()) > 0:
+            await super().sleep(min(left_ns / 1e9, _LONGEST_SLEEP_SECONDS))
 
 
 class TheirClock(WallClock):

@@ -1,13 +1,14 @@
 """Many decisions in live on a local testnet while faults strike at random; then the verdict.
 
     .venv/bin/python -m tests.system.soak [--decisions N] [--seed N] [--transport rest|ws|auto]
-        [--market-data rest|streams] [--debug]
+        [--market-data rest|streams] [--debug] [--apart [ROUNDS]]
 
 Decisions come faster than they can be executed, at market and as resting limits, with REST, the
 WebSocket API and the streams being struck by every fault that neither halts, nor pauses all
 requests, nor bans. They come in batches: after each, both clocks are put ahead past the fence, and
 no order may stay unknown. At the end each requirement is told with its figures, and the exit status
 is 1 where one does not hold. ``--debug`` has asyncio look for mistakes, at a third of the speed.
+``--apart`` runs the other faults one by one, with ``resume`` between them (see `soak_apart`).
 """
 
 import argparse
@@ -18,27 +19,23 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from otonom_trader.daemon.logs import configure_logging
-from otonom_trader.domain.clock import SystemClock
-from otonom_trader.domain.decision import Direction
-from otonom_trader.domain.errors import VenueError
 from otonom_trader.domain.mode import DaemonState
-from tests.system.harness import until
+from tests.system.harness import CLOCK, until
 from tests.system.rig import Rig, rig
+from tests.system.soak_apart import run_apart
 from tests.system.soak_faults import KINDS, Storm
+from tests.system.soak_trading import come_to_rest, every, listed, trade
 from tests.system.venue_process import far_venue
 
-CLOCK = SystemClock()
 AT_ONCE = 24
 BATCH = 400
 # A connection that lived longer is replaced at once, and the fence of 13 s has passed.
@@ -178,7 +175,7 @@ class Soak:
             for number in numbers:
                 if number in at:
                     await storm.shake()
-                await one.decide(**await decision(one, random))
+                await trade(one, random)
 
         async with asyncio.TaskGroup() as workers:
             for _ in range(AT_ONCE):
@@ -213,44 +210,6 @@ class Soak:
             await one.agree(truth)
         except AssertionError as difference:
             self.disagreement = str(difference)[:2000] or "it does not"
-
-
-async def decision(one: Rig, random: Random) -> dict[str, Any]:
-    """At market, or a limit that rests for a second or two."""
-    given: dict[str, Any] = {
-        "qty": f"0.{random.randint(100, 900):05d}",
-        "direction": random.choice((Direction.BUY, Direction.SELL)),
-    }
-    if random.random() < 0.3:
-        mark = None
-        with suppress(VenueError):  # struck as well: at market, then
-            mark = (await one.broker.venue.get_market("BTCUSDT")).mark
-        if mark is not None:
-            away = Decimal(random.randint(-5, 5)) / 10_000
-            given["price"] = (mark * (1 + away)).quantize(Decimal("0.01"))
-            given["expires_at"] = one.clock.now() + timedelta(seconds=random.uniform(0.5, 3))
-    return given
-
-
-async def come_to_rest(one: Rig) -> None:
-    """End all faults, and wait until every order is at its end."""
-    await one.mend()
-    await one.resolve()
-
-    async def settled() -> bool:
-        await one.floor.resolver.settle_unknown()
-        await one.recovery.refresh(one.floor)
-        return not one.broker.outcomes.open_orders
-
-    await until(settled, "every order at its end", seconds=120)
-    assert await one.recovery.look_over(one.floor) == []
-
-
-async def every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
-    """Do `work` again and again, `seconds` apart."""
-    while True:
-        await CLOCK.sleep(seconds)
-        await work()
 
 
 def resident_mb() -> float:
@@ -296,9 +255,12 @@ def main() -> int:
     parser.add_argument("--transport", choices=("rest", "ws", "auto"), default="auto")
     parser.add_argument("--market-data", choices=("rest", "streams"), default="streams")
     parser.add_argument("--debug", action="store_true", help="with asyncio's debug mode")
+    parser.add_argument("--apart", type=int, nargs="?", const=10, help="the other faults, so often")
     given = parser.parse_args()
     configure_logging("json", "critical")
     with tempfile.TemporaryDirectory() as folder:
+        if given.apart:
+            return asyncio.run(run_apart(Path(folder), given.seed, given.apart, sys.stdout.write))
         soak = Soak(given.decisions, given.seed, given.transport, given.market_data)
         heard = AsyncioWarnings()
         logging.getLogger("asyncio").addHandler(heard)
@@ -320,16 +282,12 @@ def tell(soak: Soak, requirements: Sequence[Requirement]) -> int:
     pace = soak.decisions / soak.seconds
     say(f"{soak.decisions} decisions in {soak.seconds:.0f} s, {pace:.0f} a second\n")
     for title, counts in (("outcomes", soak.outcomes), ("faults", soak.struck)):
-        say(f"{title}: {_listed(counts)}\n")
+        say(f"{title}: {listed(counts)}\n")
     tenths = soak.resident_mb[:: max(1, len(soak.resident_mb) // 10)]
     say(f"resident MB: {', '.join(f'{each:.0f}' for each in tenths)}\n")
     for one in requirements:
         say(f"{'holds ' if one.holds else 'BROKEN'} {one.name}{one.seen and f': {one.seen}'}\n")
     return 0 if all(one.holds for one in requirements) else 1
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in Counter(counts).most_common())
 
 
 if __name__ == "__main__":
