@@ -71,6 +71,25 @@ async def test_fault_3_a_request_that_is_late(
         await one.agree()
 
 
+async def test_fault_3_a_request_that_is_late_and_asked_for_before_it_arrives(
+    tmp_path: Path,
+) -> None:
+    """Not there yet proves nothing before the fence. Three seconds on its way, asked for before."""
+    async with rig(tmp_path, recv_window_ms=10_000) as one:
+        await one.fault("omit", "user", count=10)
+        await one.fault("delay_before", ms=3000)
+        row = await one.decide()
+        assert row.outcome is Outcome.UNKNOWN
+        for _ in range(3):
+            await one.floor.resolver.settle_unknown()
+        await until(one.accepted, "the late request at the engine", seconds=10)
+        one.jump.seconds += 23
+        for _ in range(2):
+            await one.floor.resolver.settle_unknown()
+        assert await one.outcome(row) is Outcome.FILLED
+        await one.agree()
+
+
 async def test_fault_4_a_connection_reset_in_the_middle_of_a_reply(tmp_path: Path) -> None:
     assert await struck(tmp_path, "rest", "reset_mid_reply") is Outcome.FILLED
 
@@ -257,6 +276,19 @@ async def test_fault_18_events_that_come_twice(tmp_path: Path) -> None:
 async def test_fault_19_events_that_come_late(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
         await resting_and_filled(one, ("delay", {"count": 2, "ms": 150}))
+
+
+async def test_fault_19_an_earlier_state_that_comes_last(tmp_path: Path) -> None:
+    """Filled in two steps and not answered: the second step is told before the first."""
+    async with rig(tmp_path) as one:
+        ask = {"symbol": "BTCUSDT", "side": "SELL", "type": "LIMIT", "timeInForce": "GTC"}
+        await one.ask("orders", ask | {"quantity": "0.005", "price": "19999"})
+        await one.fault("omit", "user")
+        await one.fault("reorder", "user")
+        await one.fault("no_answer_after")
+        row = await one.decide()
+        await one.becomes(row, Outcome.FILLED)
+        await one.agree()
 
 
 async def test_fault_20_events_in_another_order_and_before_the_answer(tmp_path: Path) -> None:
