@@ -61,6 +61,11 @@ class AccountBook:
         self._foreign: dict[str, Reservation] = {}
         self._pending: _Pending | None = None
 
+    @property
+    def simulated(self) -> SimulatedAccount | None:
+        """The simulated account that is the truth here, None where the venue's is."""
+        return self._simulated
+
     def trade(self, instrument: Instrument) -> None:
         """Count the base asset of `instrument` among those this daemon trades."""
         self._holdings.trade(instrument)

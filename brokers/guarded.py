@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Self
@@ -10,16 +10,18 @@ from typing import Self
 from otonom_trader.brokers.account_book import AccountBook
 from otonom_trader.brokers.base import PositionRow, Venue
 from otonom_trader.brokers.outcomes import UNKNOWN_MESSAGE, Carried, Outcomes
-from otonom_trader.brokers.paper import PaperBroker, SimulatedAccount
+from otonom_trader.brokers.paper import PaperBroker, SimulatedAccount, taken_at_once
 from otonom_trader.brokers.plan import (
     Plan,
     flat_market,
     intent_of,
     proposal_of,
     reservation_of,
+    resting_of,
     unsent,
     unsent_row,
 )
+from otonom_trader.brokers.resting import Moved, RestingOrders
 from otonom_trader.domain.account import AccountKey, Balance
 from otonom_trader.domain.amount import ZERO, Number, positive
 from otonom_trader.domain.clock import SystemClock
@@ -32,6 +34,7 @@ from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderType
 from otonom_trader.domain.ports import Clock, IntentLog, KillGate
+from otonom_trader.domain.resting import Leg
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.exposure import Exposure
 from otonom_trader.risk.limits import RiskGuardrails
@@ -81,7 +84,10 @@ class GuardedBroker:
         self._intents = intents
         self._gate = gate
         self._clock = clock or SystemClock()
-        self.outcomes = Outcomes(self.account, shadow, intents, self.mode, self._clock)
+        self.resting = RestingOrders(self.account, intents, self._clock)
+        self.outcomes = Outcomes(
+            self.account, shadow, intents, self.mode, self._clock, self.resting, taker_fee_pct
+        )
         self._taker_fee_pct = taker_fee_pct
         self.heed = heed
         self._lock = asyncio.Lock()  # from judging to the record, on the paper account
@@ -200,6 +206,34 @@ class GuardedBroker:
             self.heed(failure.code, str(failure))
             raise
 
+    async def meet(self, market: MarketSnapshot) -> list[Moved]:
+        """Have what rests in simulations on the symbol of `market` meet it; return what moved.
+
+        Nothing moves while trading is halted, or the daemon is not trading.
+        """
+        try:
+            halted, _ = self._halted()
+        except NotReady:
+            return []
+        if halted is not None:
+            return []
+        async with self._lock, self.outcomes.lock:
+            moved = await self.resting.meet(market)
+            self._tell_outcomes(moved)
+        return moved
+
+    async def cancel_resting(self) -> list[Moved]:
+        """End all that rests in simulations, as a kill does at the venue."""
+        async with self._lock, self.outcomes.lock:
+            moved = await self.resting.cancel_all()
+            self._tell_outcomes(moved)
+        return moved
+
+    def _tell_outcomes(self, moved: Iterable[Moved]) -> None:
+        for order, _ in moved:
+            if order.leg is Leg.PAPER:
+                self.outcomes.paper_moved(order.order.client_order_id or "", order.so_far)
+
     async def freshen(self, instrument: Instrument, market: MarketSnapshot | None) -> None:
         """Read account and marks where judging `instrument` would see them missing or stale.
 
@@ -297,7 +331,11 @@ class GuardedBroker:
         denied = denial(verdicts)
         paper, change = self._paper_leg(plan, denied)
         entry = Entry(plan.claim, verdicts, plan.market, equity, paper=change)
-        if denied is not None or only_paper is not None:
+        alone = denied is not None or only_paper is not None
+        if paper is not None and self.paper is not None:
+            rests = resting_of(plan, paper, self.paper, decides=alone)
+            entry = replace(entry, resting=rests)
+        if alone:
             reason = f"Not sent: {only_paper}" if denied is None else rejection_message(denied)
             return await self._record_unsent(plan, entry, denied, reason, paper, stages)
         intent = self._intent(plan, account, paper)
@@ -369,5 +407,10 @@ class GuardedBroker:
         """Make `entry` durable, and only then take its paper fill over."""
         if self._intents is not None:
             await self._intents.record(entry)
-        if entry.paper is not None and self.paper is not None:
+        if self.paper is None:
+            return
+        if entry.paper is not None:
             self.paper.account.book(entry.paper)
+        if entry.resting is not None and entry.market is not None:
+            met = taken_at_once(entry.resting.order, entry.market).levels
+            self.resting.hold(entry.resting, self.paper.account, met)

@@ -4,13 +4,16 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from otonom_trader.brokers.account_book import AccountBook
 from otonom_trader.brokers.paper import SimulatedAccount, charge
-from otonom_trader.brokers.plan import unsent
+from otonom_trader.brokers.plan import expected_of, unsent
+from otonom_trader.brokers.resting import RestingOrders
 from otonom_trader.domain.compare import compare, is_terminal, outcome_of
-from otonom_trader.domain.execution import Outcome, Stage, TradeExecutionLog
+from otonom_trader.domain.execution import Outcome, SimulatedFill, Stage, TradeExecutionLog
 from otonom_trader.domain.intent import Intent, LedgerChange, OpenIntent
+from otonom_trader.domain.market import Level
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderResult, OrderState, OrderStatus
 from otonom_trader.domain.order_life import has_all_fills, merge
@@ -48,10 +51,14 @@ class OpenOrder:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What became of a plan: the broker's answer and the execution row."""
+    """What became of a plan: the broker's answer and the execution row.
+
+    `is_news` is false where the row said the same before: what is asked for may be told meanwhile.
+    """
 
     result: OrderResult
     execution: TradeExecutionLog
+    is_news: bool = True
 
 
 class Outcomes:
@@ -69,15 +76,20 @@ class Outcomes:
         intents: IntentLog | None,
         mode: Mode,
         clock: Clock,
+        resting: RestingOrders,
+        taker_fee_pct: Decimal,
     ) -> None:
         self._account = account
+        self._resting = resting
+        self._taker_fee_pct = taker_fee_pct
         self._shadow = shadow
         self._intents = intents
         self._mode = mode
         self._clock = clock
-        self._lock = asyncio.Lock()
+        self.lock = asyncio.Lock()
         self._open: dict[str, OpenOrder] = {}
         self._unanswered: dict[str, OrderResult | None] = {}
+        self._papers: dict[str, SimulatedFill] = {}  # of orders in sight, where they have moved on
         self._ended: OrderedDict[str, tuple[Intent, OrderResult]] = OrderedDict()
 
     @property
@@ -129,12 +141,13 @@ class Outcomes:
 
         `started_ns` (monotonic) is when its decision was taken up, where this run knows it.
         """
-        async with self._lock:
+        async with self.lock:
             change = None
             if self._shadow is not None:
                 result, change = charge(self._shadow, intent, result)
             known = self._open.get(intent.client_order_id)
             before = known.row if known else None
+            has_ended = intent.client_order_id in self._ended
             if known is not None:
                 result = merge(known.result, result)
             early = self._unanswered.pop(intent.client_order_id, None)
@@ -146,11 +159,24 @@ class Outcomes:
             if started_ns is not None:
                 stages |= self._milestones(result, before, started_ns)
             now = self._clock.now()
+            paper = self._papers.get(intent.client_order_id, intent.paper)
+            intent = replace(intent, paper=paper)
             row = compare(intent, result, self._mode, now, stages_ns=stages, before=before)
+            rests = None
+            if self._shadow is not None and known is None:
+                rests = expected_of(intent, result, self._shadow.name, self._taker_fee_pct)
             if self._intents is not None:
-                await self._intents.settle(intent, result, row, change)
+                await self._intents.settle(intent, result, row, change, rests)
             self._book(intent, told, row, change, started_ns)
-        return Carried(result, row)
+            if rests is not None and self._shadow is not None:
+                met = [Level(fill.price, fill.qty) for fill in result.fills]
+                self._resting.hold(rests, self._shadow, met)
+        return Carried(result, row, is_news=not has_ended and _differ(before, row))
+
+    def paper_moved(self, client_order_id: str, paper: SimulatedFill) -> None:
+        """Take over how far the paper leg of an order has come since it left."""
+        if client_order_id in self._unanswered or client_order_id in self._open:
+            self._papers[client_order_id] = paper
 
     def _milestones(
         self, result: OrderResult, before: TradeExecutionLog | None, started_ns: int
@@ -213,9 +239,10 @@ class Outcomes:
             self._shadow.book(change)
         elif self._shadow is None:
             self._account.book_fills(intent.symbol, intent.order.side, result.fills)
-        if row.terminal:
+        if row.terminal or self._mode is not Mode.LIVE:
             self._account.release(id_)
             self._open.pop(id_, None)
+            self._papers.pop(id_, None)
             self._ended[id_] = intent, replace(result, raw="")
             if len(self._ended) > _MOST_ENDED:
                 self._ended.popitem(last=False)
@@ -223,6 +250,12 @@ class Outcomes:
         left = intent.order.qty - result.filled_qty
         self._account.reserve(id_, replace(intent.reservation, qty=left))
         self._open[id_] = OpenOrder(intent, row, result, self._clock.monotonic_ns(), started_ns)
+
+
+def _differ(before: TradeExecutionLog | None, row: TradeExecutionLog) -> bool:
+    if before is None:
+        return True
+    return (before.outcome, before.broker_qty) != (row.outcome, row.broker_qty)
 
 
 def _check_same(known: OrderResult | None, told: OrderResult) -> None:

@@ -10,15 +10,17 @@ from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.execution import PaperStatus, SimulatedFill
 from otonom_trader.domain.intent import Intent, LedgerChange
 from otonom_trader.domain.ledger import Ledger, Payment
-from otonom_trader.domain.market import MarketSnapshot
+from otonom_trader.domain.market import MarketSnapshot, Walk
 from otonom_trader.domain.order import (
     OrderRequest,
     OrderResult,
     OrderStatus,
+    OrderType,
     Side,
     TimeInForce,
 )
 from otonom_trader.domain.ports import PaperStore
+from otonom_trader.domain.resting import NOTHING, worst_price
 from otonom_trader.domain.symbol import Symbol
 
 
@@ -28,11 +30,33 @@ class SimulatedAccount:
     def __init__(self, name: str, ledger: Ledger) -> None:
         self.name = name
         self.ledger = ledger
+        self._locked: dict[str, tuple[str, Decimal]] = {}
 
-    def change(self, payment: Payment) -> LedgerChange | None:
-        """Return the change `payment` would make, None when the account cannot pay it."""
-        if not self.ledger.can_pay(payment):
-            return None
+    def free(self, asset: str) -> Decimal:
+        """Return what is held of `asset` and not locked by an order that rests."""
+        return self.ledger.amount(asset) - self.locked(asset)
+
+    def locked(self, asset: str) -> Decimal:
+        """Return what orders that rest may still take of `asset`."""
+        return sum((amount for of, amount in self._locked.values() if of == asset), ZERO)
+
+    def lock(self, key: str, asset: str, amount: Decimal) -> None:
+        """Set `amount` aside for the resting order `key`; called again, it replaces."""
+        self._locked[key] = asset, amount
+
+    def unlock(self, key: str) -> None:
+        """Set nothing aside for `key` any longer."""
+        self._locked.pop(key, None)
+
+    def change(self, payment: Payment, key: str = "") -> LedgerChange | None:
+        """Return the change `payment` would make, None when the account cannot pay it.
+
+        It is paid from what is free, and from what is set aside for the resting order `key`.
+        """
+        asset, own = self._locked.get(key, ("", ZERO))
+        for each, moved in payment.changes.items():
+            if moved < 0 and self.free(each) + (own if each == asset else ZERO) + moved < 0:
+                return None
         return LedgerChange(self.name, payment, self.ledger.apply(payment))
 
     def book(self, change: LedgerChange) -> None:
@@ -79,11 +103,20 @@ def charge(
     return unpaid, None
 
 
+def taken_at_once(order: OrderRequest, market: MarketSnapshot) -> Walk:
+    """Return what an order takes of the book as it comes."""
+    if not order.takes_at_once:
+        return NOTHING
+    walk = market.book.walk(order.side, order.qty, order.limit_price)
+    killed = order.time_in_force is TimeInForce.FOK and walk.qty < order.qty
+    return NOTHING if killed else walk
+
+
 class PaperBroker:
     """The paper leg: every order filled on the snapshot it was judged on.
 
-    What does not trade at once is `resting` and not simulated further. `fee_pct` is taken from what
-    is received. Source: contract.md, "Modes".
+    What may not trade at once, or finds too little, is `resting`: `RestingOrders` moves it on.
+    `fee_pct` is taken from what is received. Source: contract.md, "Modes".
     """
 
     def __init__(self, account: SimulatedAccount, fee_pct: Decimal) -> None:
@@ -94,14 +127,17 @@ class PaperBroker:
         self, order: OrderRequest, market: MarketSnapshot
     ) -> tuple[SimulatedFill, LedgerChange | None]:
         """Return how `order` fills on `market`, and the change to be written; nothing is booked."""
-        symbol = market.symbol
-        if not order.takes_at_once:
-            return SimulatedFill(PaperStatus.RESTING), None
-        walk = market.book.walk(order.side, order.qty, order.limit_price)
-        killed = order.time_in_force is TimeInForce.FOK and walk.qty < order.qty
-        if killed or not walk.qty:
-            status = PaperStatus.RESTING if order.may_rest else PaperStatus.UNFILLED
-            return SimulatedFill(status), None
+        symbol, walk = market.symbol, taken_at_once(order, market)
+        if (
+            order.order_type is OrderType.LIMIT_MAKER
+            and market.book.walk(order.side, order.qty, order.limit_price).qty
+        ):
+            return SimulatedFill(PaperStatus.UNFILLED), None
+        rests = order.may_rest and walk.qty < order.qty
+        if rests and not self._can_set_aside(order, walk, symbol):
+            return SimulatedFill(PaperStatus.INSUFFICIENT_BALANCE), None
+        if not walk.qty:
+            return SimulatedFill(PaperStatus.RESTING if rests else PaperStatus.UNFILLED), None
         received = walk.qty if order.side is Side.BUY else walk.quote_qty
         fee = received * self.fee_pct / 100
         payment = Payment.of_fill(symbol, order.side, walk.qty, walk.quote_qty, fee)
@@ -109,20 +145,34 @@ class PaperBroker:
         if change is None:
             return SimulatedFill(PaperStatus.INSUFFICIENT_BALANCE), None
         status = PaperStatus.FILLED if walk.qty == order.qty else PaperStatus.PARTLY_FILLED
+        if rests:
+            status = PaperStatus.RESTING
         asset = symbol.base if order.side is Side.BUY else symbol.quote
         return SimulatedFill(status, walk.qty, walk.quote_qty, fee, asset), change
 
+    def _can_set_aside(self, order: OrderRequest, walk: Walk, symbol: Symbol) -> bool:
+        """Return whether the account can pay all of an order that will rest, as a venue asks."""
+        if order.side is Side.SELL:
+            return order.qty <= self.account.free(symbol.base)
+        rest = (order.qty - walk.qty) * worst_price(order)
+        return walk.quote_qty + rest <= self.account.free(symbol.quote)
+
     def get_positions(self) -> list[PositionRow]:
         """Return every asset held."""
+        balances = self.get_account_balance()
         return [
-            PositionRow(asset=asset, qty=amount, free=amount, locked=ZERO)
-            for asset, amount in sorted(self.account.ledger.amounts.items())
-            if amount
+            PositionRow(asset=asset, qty=balance.total, free=balance.free, locked=balance.locked)
+            for asset, balance in sorted(balances.items())
+            if balance.total
         ]
 
     def get_account_balance(self) -> dict[str, Balance]:
-        """Return all amounts by asset; nothing is ever locked on paper."""
-        return {asset: Balance(asset, qty) for asset, qty in self.account.ledger.amounts.items()}
+        """Return all amounts by asset, free and locked by orders that rest."""
+        account = self.account
+        return {
+            asset: Balance(asset, account.free(asset), account.locked(asset))
+            for asset in account.ledger.amounts
+        }
 
     def realised(self) -> dict[str, Decimal]:
         """Return what selling has realised so far, in quote, by canonical symbol."""

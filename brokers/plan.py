@@ -5,15 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from otonom_trader.brokers.paper import PaperBroker
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.compare import paper_outcome, with_paper
 from otonom_trader.domain.decision import Decision
-from otonom_trader.domain.execution import Outcome, SimulatedFill, TradeExecutionLog
+from otonom_trader.domain.execution import (
+    Outcome,
+    PaperStatus,
+    SimulatedFill,
+    TradeExecutionLog,
+)
 from otonom_trader.domain.intent import Claim, Intent, Reservation
 from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, Side
+from otonom_trader.domain.resting import Leg, RestingOrder
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.exposure import Proposal
@@ -136,6 +143,48 @@ def intent_of(
     )
 
 
+def resting_of(
+    plan: Plan, fill: SimulatedFill, paper: PaperBroker, *, decides: bool
+) -> RestingOrder | None:
+    """Return the paper order of which `fill` is what it met at once, None where it has ended."""
+    if fill.status is not PaperStatus.RESTING:
+        return None
+    decision = plan.claim.item
+    return RestingOrder(
+        decision=plan.claim.key,
+        leg=Leg.PAPER,
+        ledger=paper.account.name,
+        symbol=plan.symbol,
+        order=plan.order,
+        fee_pct=paper.fee_pct,
+        so_far=fill,
+        decides=decides,
+        expires_at=decision.expires_at if isinstance(decision, Decision) else None,
+    )
+
+
+def expected_of(
+    intent: Intent, result: OrderResult, ledger: str, fee_pct: Decimal
+) -> RestingOrder | None:
+    """Return the order that shadow expects to rest at the venue, None where it has ended."""
+    if not result.ok or result.status is None or result.status.terminal:
+        return None
+    symbol, order = intent.symbol, intent.order
+    fee = sum((fill.fee for fill in result.fills), ZERO)
+    asset = symbol.base if order.side is Side.BUY else symbol.quote
+    return RestingOrder(
+        decision=intent.decision,
+        leg=Leg.EXPECTED,
+        ledger=ledger,
+        symbol=symbol,
+        order=order,
+        fee_pct=fee_pct,
+        so_far=SimulatedFill(PaperStatus.RESTING, result.filled_qty, result.quote_qty, fee, asset),
+        decides=True,
+        expires_at=intent.expires_at,
+    )
+
+
 def unsent_row(
     plan: Plan,
     mode: Mode,
@@ -161,6 +210,7 @@ def unsent_row(
         qty=plan.order.qty,
         requested_qty=plan.requested_qty,
         outcome=outcome,
+        terminal=outcome is not Outcome.RESTING,
         mode=mode,
         client_order_id=plan.order.client_order_id,
         broker_message=message,

@@ -37,6 +37,7 @@ from otonom_trader.storage.journal import Journal
 log = structlog.get_logger("daemon")
 
 _RESOLVE_SECONDS = 1.0
+_RESTING_SECONDS = 1.0
 _KILL_WATCH_SECONDS = 0.5
 _KEY_CHECK_SECONDS = 3600.0
 
@@ -175,6 +176,7 @@ class Daemon:
         every(_KEY_CHECK_SECONDS, "key", chores.check_key)
         every(schedule.clock_sync_seconds, "clock", chores.sync_clock)
         every(_RESOLVE_SECONDS, "resolve", floor.resolver.settle_unknown)
+        every(_RESTING_SECONDS, "resting", chores.follow_resting)
         every(schedule.equity_snapshot_seconds, "equity", chores.record_equity)
         every(self._settings.poll_interval_seconds, "poll", lambda: floor.intake.poll(tasks))
 

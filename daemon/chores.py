@@ -1,8 +1,11 @@
 """What recurs while the daemon runs, beside trading itself."""
 
+from collections.abc import Iterable
+
 import structlog
 
 from otonom_trader.brokers.config import BrokerConfig
+from otonom_trader.brokers.resting import Moved
 from otonom_trader.daemon.desk import key_objection
 from otonom_trader.daemon.floor import Floor
 from otonom_trader.daemon.halt import Halt
@@ -12,6 +15,24 @@ from otonom_trader.storage.events import EquityPoint
 from otonom_trader.storage.journal import Journal
 
 log = structlog.get_logger("chores")
+
+
+def tell_moved(moved: Iterable[Moved]) -> None:
+    """Log what has filled of orders that rest in simulations, or ended them."""
+    for order, row in moved:
+        if not order.so_far.qty and not order.has_ended:
+            continue  # a stop has moved, or been triggered
+        log.info(
+            "order.simulated",
+            decision_id=order.decision.id,
+            leg=order.leg,
+            symbol=order.symbol.canonical,
+            side=order.order.side,
+            status=order.so_far.status,
+            filled_qty=order.so_far.qty,
+            price=order.so_far.avg_price,
+            outcome=None if row is None else row.outcome,
+        )
 
 
 class Chores:
@@ -32,6 +53,17 @@ class Chores:
             await self._floor.broker.venue.sync_clock()
         except VenueError as failure:
             log.warning("clock.unsynced", reason=str(failure))
+
+    async def follow_resting(self) -> None:
+        """Have what rests in simulations meet the market as it is now."""
+        broker = self._floor.broker
+        for symbol in sorted(broker.resting.symbols):
+            try:
+                market = await broker.venue.get_market(symbol)
+            except VenueError as failure:
+                broker.heed(failure.code, str(failure))
+                continue
+            tell_moved(await broker.meet(market))
 
     async def record_equity(self) -> None:
         """Journal what the account is worth, where that is known."""

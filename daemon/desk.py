@@ -134,7 +134,7 @@ async def _guarded(
     shadow = None
     if config.mode is Mode.SHADOW:
         shadow = await open_account(journal, f"shadow:{account}", opening)
-    return GuardedBroker(
+    broker = GuardedBroker(
         venue,
         config.get_risk_guardrails(),
         intents=journal,
@@ -146,3 +146,7 @@ async def _guarded(
         taker_fee_pct=paper.fee_pct,
         heed=alarm.heed,
     )
+    for simulated in (paper_account, shadow):
+        if simulated is not None:
+            await broker.resting.take_up(journal, simulated)
+    return broker

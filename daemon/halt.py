@@ -77,6 +77,7 @@ class Halt:
             log.critical("kill.latch_unwritten", reason=str(self.switch.unwritten))
         await self._note_once()
         if broker is not None and not self.switch.reason.endswith(f"(by {_DOUBT})"):
+            await broker.cancel_resting()
             await cancel_own_orders(broker, self._clock)
 
     def require_resumable(self, reason: str) -> None:

@@ -18,6 +18,7 @@ from otonom_trader.domain.execution import (
 from otonom_trader.domain.intent import Intent
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderResult, OrderState, OrderStatus
+from otonom_trader.domain.resting import Leg, RestingOrder
 
 ABSENT = "absent"
 """Code of a result that says: asked for after the fence, and never there."""
@@ -49,12 +50,13 @@ def outcome_of(result: OrderResult) -> Outcome:
 
 
 def is_terminal(outcome: Outcome, mode: Mode) -> bool:
-    """Return whether nothing more will be learnt.
+    """Return whether a decision's outcome is its last: what rests, rests in a simulation too.
 
-    Only in live is there an order to ask for: an unanswered validation in shadow stays unknown, and
-    what rests in a simulation is not simulated further.
+    An unanswered validation in shadow leaves no order to ask for: it stays unknown.
     """
-    return mode is not Mode.LIVE or outcome not in (Outcome.UNKNOWN, Outcome.RESTING)
+    if outcome is Outcome.UNKNOWN:
+        return mode is not Mode.LIVE
+    return outcome is not Outcome.RESTING
 
 
 def compare(
@@ -110,6 +112,7 @@ _OF_PAPER = {
     PaperStatus.PARTLY_FILLED: Outcome.PARTLY_FILLED,
     PaperStatus.UNFILLED: Outcome.UNFILLED,
     PaperStatus.RESTING: Outcome.RESTING,
+    PaperStatus.CANCELLED: Outcome.CANCELLED,
     PaperStatus.INSUFFICIENT_BALANCE: Outcome.UNFILLED,
 }
 
@@ -131,6 +134,25 @@ def with_paper(row: TradeExecutionLog, paper: SimulatedFill | None) -> TradeExec
         paper_fee=paper.fee,
         paper_fee_asset=paper.fee_asset,
     )
+
+
+def with_resting(row: TradeExecutionLog, resting: RestingOrder) -> TradeExecutionLog:
+    """Return `row` after its resting order in a simulation has moved on."""
+    fill = resting.so_far
+    if resting.leg is Leg.PAPER:
+        row = with_paper(row, fill)
+    else:
+        fees = {fill.fee_asset: fill.fee} if fill.fee else {}
+        row = replace(
+            row, broker_qty=fill.qty, broker_fill_price=_price(fill.avg_price), broker_fees=fees
+        )
+    if resting.decides:
+        outcome = paper_outcome(fill)
+        row = replace(row, outcome=outcome, terminal=outcome is not Outcome.RESTING)
+    prices = (row.paper_fill_price, row.broker_fill_price)
+    if row.side is not None and not any(price.is_nan() for price in prices):
+        row = replace(row, slippage_estimate=slippage_pct(row.side, *prices))
+    return row
 
 
 def fees_by_asset(result: OrderResult) -> dict[str, Decimal]:

@@ -54,6 +54,7 @@ class PaperStatus(StrEnum):
     PARTLY_FILLED = "partly_filled"
     UNFILLED = "unfilled"
     RESTING = "resting"
+    CANCELLED = "cancelled"
     INSUFFICIENT_BALANCE = "insufficient_balance"
 
 

@@ -11,6 +11,7 @@ from otonom_trader.domain.execution import SimulatedFill, TradeExecutionLog
 from otonom_trader.domain.ledger import Ledger, Payment
 from otonom_trader.domain.market import MarketSnapshot
 from otonom_trader.domain.order import OrderRequest, Side
+from otonom_trader.domain.resting import RestingOrder
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
 
@@ -86,7 +87,8 @@ class Entry:
     """All that one transaction writes about a claim: step 6 of a decision's way.
 
     `intent` is None when nothing is going to be sent; `execution` is None when the outcome is still
-    to come. Exactly one of the two is given.
+    to come. Exactly one of the two is given. `paper` is what the paper leg paid at once, `resting`
+    what of it waits for the market.
     """
 
     claim: Claim
@@ -95,6 +97,7 @@ class Entry:
     equity: Decimal | None = None
     intent: Intent | None = None
     paper: LedgerChange | None = None
+    resting: RestingOrder | None = None
     execution: TradeExecutionLog | None = None
 
 

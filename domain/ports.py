@@ -7,6 +7,7 @@ from otonom_trader.domain.execution import TradeExecutionLog
 from otonom_trader.domain.intent import Entry, Intent, LedgerChange
 from otonom_trader.domain.ledger import Ledger
 from otonom_trader.domain.order import OrderResult
+from otonom_trader.domain.resting import RestingOrder
 
 
 class Clock(Protocol):
@@ -44,11 +45,20 @@ class IntentLog(Protocol):
         result: OrderResult,
         execution: TradeExecutionLog,
         shadow: LedgerChange | None = None,
+        rests: RestingOrder | None = None,
     ) -> None:
         """Book an outcome: order, fills by trade id, execution row, and shadow's expected fill.
 
-        May be called again as more becomes known; fills already booked are skipped, and the state
-        of an order never goes back.
+        `rests` is what of that fill waits for the market. May be called again as more becomes
+        known; fills already booked are skipped, and the state of an order never goes back.
+        """
+
+    async def move_resting(
+        self, moved: RestingOrder, change: LedgerChange | None
+    ) -> TradeExecutionLog | None:
+        """Write how far a resting order has come, what it paid, and its decision's row after it.
+
+        One that has ended is not kept any longer. Returns the row, None before the first outcome.
         """
 
 
@@ -60,3 +70,6 @@ class PaperStore(Protocol):
 
     async def open_ledger(self, name: str, ledger: Ledger) -> None:
         """Write the opening state of the account called `name`."""
+
+    async def load_resting(self, name: str) -> list[RestingOrder]:
+        """Return the orders that rest on the account called `name`, oldest first."""

@@ -12,7 +12,7 @@ from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.intent import Claim, Entry, Intent, SourcePosition
 from otonom_trader.domain.market import Level
 from otonom_trader.domain.symbol import Symbol
-from otonom_trader.storage import ledgers
+from otonom_trader.storage import ledgers, resting
 from otonom_trader.storage.errors import DuplicateDecision
 from otonom_trader.storage.ledgers import Known
 from otonom_trader.storage.order_rows import ORDER_COLUMNS, intent_row
@@ -65,6 +65,8 @@ def record(
         _intend(connection, remembered.accounts, decision, entry.intent, now)
     if entry.paper is not None:
         ledgers.book(connection, remembered.ledgers, decision, entry.paper, now)
+    if entry.resting is not None:
+        resting.insert(connection, decision, entry.resting)
     if entry.execution is not None:
         insert_execution(connection, decision, entry.execution, now)
 

@@ -14,9 +14,18 @@ from otonom_trader.domain.intent import Entry, Intent, LedgerChange, OpenIntent,
 from otonom_trader.domain.ledger import Ledger, Payment
 from otonom_trader.domain.order import OrderResult
 from otonom_trader.domain.ports import Clock
+from otonom_trader.domain.resting import RestingOrder
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
-from otonom_trader.storage import claims, events, ledgers, outcomes, queries, venue_notes
+from otonom_trader.storage import (
+    claims,
+    events,
+    ledgers,
+    outcomes,
+    queries,
+    resting,
+    venue_notes,
+)
 from otonom_trader.storage.commit import GroupCommit
 from otonom_trader.storage.connection import ThreadedConnection
 from otonom_trader.storage.opening import check_file, explained, open_file
@@ -89,12 +98,20 @@ class Journal:
         result: OrderResult,
         execution: TradeExecutionLog,
         shadow: LedgerChange | None = None,
+        rests: RestingOrder | None = None,
     ) -> None:
         """Book an outcome; see `IntentLog.settle` and `outcomes.settle`."""
         known = self._remembered.ledgers
         await self._write(
-            outcomes.settle, known, intent, result, execution, shadow, self._clock.now()
+            outcomes.settle, known, intent, result, execution, shadow, rests, self._clock.now()
         )
+
+    async def move_resting(
+        self, moved: RestingOrder, change: LedgerChange | None
+    ) -> TradeExecutionLog | None:
+        """Write how far a resting order has come; see `IntentLog.move_resting`."""
+        known = self._remembered.ledgers
+        return await self._write(outcomes.move_resting, known, moved, change, self._clock.now())
 
     async def set_position(self, position: SourcePosition) -> None:
         """Note how far a source was read, where no claim goes with it."""
@@ -208,6 +225,10 @@ class Journal:
     async def load_ledger(self, name: str) -> Ledger | None:
         """Return the account called `name`, None when it was never opened."""
         return await self._read(ledgers.load_ledger, self._remembered.ledgers, name)
+
+    async def load_resting(self, name: str) -> list[RestingOrder]:
+        """Return the orders that rest on the account called `name`, oldest first."""
+        return await self._read(resting.load, name)
 
     async def ledger_entries(self, name: str) -> list[Payment]:
         """Return all payments booked on the account called `name`, oldest first."""

@@ -54,7 +54,7 @@ def intent_row(intent: Intent) -> tuple[Value, ...]:
         digits(intent.requested_qty),
         digits(reserved.qty),
         digits(reserved.price),
-        *((None,) * 5 if paper is None else _paper_row(paper)),
+        *((None,) * 5 if paper is None else paper_row(paper)),
         instant(intent.recorded_at),
         optional_instant(intent.expires_at),
         optional_digits(order.stop_price),
@@ -142,7 +142,8 @@ def read_standing(row: Sequence[Any]) -> Standing:
     )
 
 
-def _paper_row(paper: SimulatedFill) -> tuple[Value, ...]:
+def paper_row(paper: SimulatedFill) -> tuple[Value, ...]:
+    """The values of the columns ``paper_*``."""
     return (
         paper.status.value,
         digits(paper.qty),

@@ -7,15 +7,23 @@ from datetime import datetime
 from decimal import Decimal
 
 from otonom_trader.domain.amount import ZERO
+from otonom_trader.domain.compare import with_resting
 from otonom_trader.domain.errors import JournalError
 from otonom_trader.domain.execution import Outcome, TradeExecutionLog
 from otonom_trader.domain.intent import Intent, LedgerChange
+from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import Fill, OrderResult
-from otonom_trader.storage import ledgers
+from otonom_trader.domain.resting import Leg, RestingOrder
+from otonom_trader.storage import ledgers, queries, resting
 from otonom_trader.storage.errors import JournalConflict
 from otonom_trader.storage.execution_rows import EXECUTION_COLUMNS, execution_row
-from otonom_trader.storage.order_rows import STANDING_COLUMNS, read_standing, standing_row
-from otonom_trader.storage.rows import Value, digits, instant, json_text
+from otonom_trader.storage.order_rows import (
+    STANDING_COLUMNS,
+    paper_row,
+    read_standing,
+    standing_row,
+)
+from otonom_trader.storage.rows import Value, digits, instant, json_text, storable
 from otonom_trader.storage.standing import ExecutionRank, Standing, merged
 
 _SELECT_ORDER = (
@@ -45,11 +53,13 @@ def settle(
     result: OrderResult,
     execution: TradeExecutionLog,
     shadow: LedgerChange | None,
+    rests: RestingOrder | None,
     now: datetime,
 ) -> None:
     """Book what `result` tells: see `IntentLog.settle`.
 
-    The order is SETTLED, and its reservation ends, once `execution` is terminal. Raises
+    The order is SETTLED once `execution` is terminal, and outside of live, where there is no order
+    to ask for, at once. Raises
     `JournalError` for an intent that was never recorded, `JournalConflict` for a fill that is
     written otherwise, and for more fills than the order asked for.
     """
@@ -62,7 +72,7 @@ def settle(
         raise JournalError(f"order {intent.client_order_id} was never recorded as an intent")
     order, decision, account, terminal, filled, outcome, *standing = row
     before = read_standing(standing)
-    after = merged(before, result, settles=execution.terminal)
+    after = merged(before, result, settles=execution.terminal or execution.mode != Mode.LIVE)
     if result.fills:
         _book_fills(connection, intent, order, account, result.fills)
         after = _at_least(after, *_filled(connection, order))
@@ -81,6 +91,38 @@ def settle(
             _replace_execution(connection, decision, execution, now)
     if shadow is not None and not ledgers.is_booked(connection, decision, shadow):
         ledgers.book(connection, known, decision, shadow, now)
+    if rests is not None:
+        resting.insert(connection, decision, rests)
+
+
+def move_resting(
+    connection: sqlite3.Connection,
+    known: ledgers.Known,
+    moved: RestingOrder,
+    change: LedgerChange | None,
+    now: datetime,
+) -> TradeExecutionLog | None:
+    """Write how far a resting order has come: see `IntentLog.move_resting`."""
+    key = moved.decision
+    (decision,) = connection.execute(
+        "SELECT seq FROM decisions WHERE source = ? AND id = ?",
+        (storable(key.source), storable(key.id)),
+    ).fetchone()
+    resting.update(connection, decision, moved)
+    if change is not None:
+        ledgers.book(connection, known, decision, change, now)
+    if moved.leg is Leg.PAPER:
+        connection.execute(
+            "UPDATE orders SET paper_status = ?, paper_qty = ?, paper_quote_qty = ?, paper_fee = ?,"
+            " paper_fee_asset = ? WHERE decision = ?",
+            (*paper_row(moved.so_far), decision),
+        )
+    row = queries.execution(connection, key)
+    if row is None:
+        return None
+    after = with_resting(row, moved)
+    _replace_execution(connection, decision, after, now)
+    return after
 
 
 def insert_execution(

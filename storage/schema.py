@@ -268,6 +268,34 @@ _V3 = """
 ALTER TABLE orders ADD COLUMN stop_price TEXT;
 ALTER TABLE orders ADD COLUMN trailing_delta_bps INTEGER;
 ALTER TABLE orders ADD COLUMN iceberg_qty TEXT;
+
+-- Orders that rest on a simulated account; one that has ended is deleted, its fills are entries.
+CREATE TABLE resting_orders (
+    seq INTEGER PRIMARY KEY,
+    decision INTEGER NOT NULL REFERENCES decisions (seq),
+    leg TEXT NOT NULL,
+    ledger TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    venue_symbol TEXT NOT NULL,
+    client_order_id TEXT,
+    side TEXT NOT NULL,
+    qty TEXT NOT NULL,
+    price TEXT,
+    order_type TEXT NOT NULL,
+    time_in_force TEXT,
+    stop_price TEXT,
+    trailing_delta_bps INTEGER,
+    fee_pct TEXT NOT NULL,
+    filled_qty TEXT NOT NULL,
+    quote_qty TEXT NOT NULL,
+    fee TEXT NOT NULL,
+    fee_asset TEXT NOT NULL,
+    decides INTEGER NOT NULL,
+    expires_at TEXT,
+    is_triggered INTEGER NOT NULL,
+    best_price TEXT,
+    UNIQUE (decision, leg)
+) STRICT;
 """
 
 MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3)

@@ -49,6 +49,7 @@ from otonom_trader.domain.order import (
     OrderType,
     Side,
 )
+from otonom_trader.domain.resting import RestingOrder
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.risk.checks import CHECKS
 from otonom_trader.risk.limits import RiskGuardrails
@@ -117,9 +118,16 @@ class Notebook:
         result: OrderResult,
         execution: TradeExecutionLog,
         shadow: LedgerChange | None = None,
+        rests: RestingOrder | None = None,
     ) -> None:
         await self._write("settle")
         self.rows.append(execution)
+
+    async def move_resting(
+        self, moved: RestingOrder, change: LedgerChange | None
+    ) -> TradeExecutionLog | None:
+        await self._write("move_resting")
+        return None
 
     async def _write(self, name: str) -> None:
         await asyncio.sleep(0)  # noqa: TID251  takes no time

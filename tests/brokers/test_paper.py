@@ -87,7 +87,7 @@ def test_nothing_is_booked_until_the_change_is_written() -> None:
     ("request_", "status", "qty"),
     [
         (order("BUY", "1", 101), PaperStatus.FILLED, "1"),
-        (order("BUY", "2", 101), PaperStatus.PARTLY_FILLED, "1"),
+        (order("BUY", "2", 101), PaperStatus.RESTING, "1"),
         (order("BUY", "2", 101, "IOC"), PaperStatus.PARTLY_FILLED, "1"),
         (order("BUY", "2", 101, "FOK"), PaperStatus.UNFILLED, "0"),
         (order("BUY", "2", 103, "FOK"), PaperStatus.FILLED, "2"),
@@ -109,7 +109,7 @@ def test_what_becomes_of_an_order_follows_from_its_limit_and_time_in_force(
 @pytest.mark.parametrize(
     ("kind", "terms"),
     [
-        ("LIMIT_MAKER", {"price": 200}),
+        ("LIMIT_MAKER", {"price": 100}),
         ("STOP_LOSS", {"stop_price": 200}),
         ("TAKE_PROFIT_LIMIT", {"price": 200, "stop_price": 50}),
     ],
@@ -118,6 +118,31 @@ def test_what_does_not_take_at_once_rests(kind: str, terms: dict[str, Any]) -> N
     request = OrderRequest("BTCUSDT", "BUY", 1, order_type=kind, **terms)
     fill, change = broker(USDT="1000").simulate(request, MARKET)
     assert (fill.status, fill.qty, change) == (PaperStatus.RESTING, D(0), None)
+
+
+def test_a_maker_order_that_would_take_is_refused_as_the_venue_does() -> None:
+    request = OrderRequest("BTCUSDT", "BUY", 1, 101, "LIMIT_MAKER")
+    fill, change = broker(USDT="1000").simulate(request, MARKET)
+    assert (fill.status, change) == (PaperStatus.UNFILLED, None)
+
+
+def test_an_order_that_will_rest_must_be_payable_whole() -> None:
+    for paper, request in ((broker(USDT="300"), order("BUY", "4", 100)),
+                           (broker(USDT="300"), order("BUY", "3", 101)),
+                           (broker(BTC="0.9"), order("SELL", "1", 105))):  # fmt: skip
+        fill, change = paper.simulate(request, MARKET)
+        assert (fill.status, change) == (PaperStatus.INSUFFICIENT_BALANCE, None)
+
+
+def test_what_is_set_aside_for_one_order_pays_for_no_other() -> None:
+    paper = broker(USDT="300")
+    paper.account.lock("one", "USDT", D(200))
+    fill, _ = paper.simulate(order("BUY", "1"), MARKET)
+    assert fill.status is PaperStatus.INSUFFICIENT_BALANCE
+    assert paper.get_account_balance()["USDT"] == Balance("USDT", D(100), D(200))
+    paper.account.unlock("one")
+    fill, _ = paper.simulate(order("BUY", "1"), MARKET)
+    assert fill.status is PaperStatus.FILLED
 
 
 def test_an_account_that_cannot_pay_fills_nothing() -> None:

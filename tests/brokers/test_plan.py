@@ -205,7 +205,7 @@ def test_the_row_of_an_order_that_is_not_sent(
     row = unsent_row(plan_of(market("BUY", 2)), Mode.OFF, denied, paper, {}, NOON)
     assert (row.outcome, row.broker_message) == (outcome, message)
     assert row.broker_code == (denied.code if denied else None)
-    assert (row.broker_ok, row.terminal) == (False, True)
+    assert (row.broker_ok, row.terminal) == (False, outcome is not Outcome.RESTING)
     assert row.paper_status == (paper.status if paper else None)
 
 

@@ -167,12 +167,13 @@ def test_what_an_order_that_was_not_accepted_came_to(
     assert outcome_of(result_of(state=state, status=None, code=code)) is outcome
 
 
+@pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("outcome", Outcome)
-def test_only_in_live_is_there_more_to_learn(outcome: Outcome) -> None:
-    open_ended = outcome in (Outcome.UNKNOWN, Outcome.RESTING)
-    assert is_terminal(outcome, Mode.LIVE) is not open_ended
-    assert is_terminal(outcome, Mode.SHADOW)
-    assert is_terminal(outcome, Mode.OFF)
+def test_there_is_more_to_learn_of_what_rests_and_in_live_of_what_is_unknown(
+    outcome: Outcome, mode: Mode
+) -> None:
+    asked_for = outcome is Outcome.UNKNOWN and mode is Mode.LIVE
+    assert is_terminal(outcome, mode) is not (asked_for or outcome is Outcome.RESTING)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +183,7 @@ def test_only_in_live_is_there_more_to_learn(outcome: Outcome) -> None:
         (PaperStatus.PARTLY_FILLED, Outcome.PARTLY_FILLED),
         (PaperStatus.UNFILLED, Outcome.UNFILLED),
         (PaperStatus.RESTING, Outcome.RESTING),
+        (PaperStatus.CANCELLED, Outcome.CANCELLED),
         (PaperStatus.INSUFFICIENT_BALANCE, Outcome.UNFILLED),
     ],
 )

@@ -12,7 +12,11 @@ from otonom_trader.testnet import (
     RateLimits,
     TestnetConfig,
 )
-from tests.system.harness import CANARY
+from otonom_trader.testnet.amounts import parse_amount
+from otonom_trader.testnet.orders import NewOrder, OrderType, Side
+from tests.system.harness import CANARY, CLOCK, epoch_ms
+
+Levels = tuple[tuple[str, str], ...]
 
 
 def account(name: str = "trader", **balances: str) -> AccountConfig:
@@ -39,6 +43,25 @@ def venue(*accounts: AccountConfig, market: str = "synthetic", speed: int = 10) 
             limits=RateLimits(10**9, 10**9, 10**9, 10**9),
         )
     )
+
+
+def write_book(market: LocalTestnet, asks: Levels, bids: Levels) -> None:
+    """Make the whole book of BTCUSDT, kept by the account ``maker``, prices and quantities."""
+    now_ms = int(epoch_ms(CLOCK.now().isoformat()))
+    maker = market.exchange.engine.accounts["maker"]
+    for order in list(maker.working_on("BTCUSDT").values()):
+        market.exchange.cancel(order, order.client_id, now_ms)
+    for side, levels in ((Side.SELL, asks), (Side.BUY, bids)):
+        for price, qty in levels:
+            new = NewOrder(
+                symbol="BTCUSDT",
+                side=side,
+                type=OrderType.LIMIT,
+                client_id=market.exchange.new_client_id(),
+                qty=parse_amount(qty),
+                price=parse_amount(price),
+            )
+            market.exchange.place(maker, new, now_ms)
 
 
 def made_up_bars(path: Path, bars: int = 900) -> Path:
