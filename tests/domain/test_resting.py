@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,7 @@ def limit(side: str, qty: str, price: int) -> RestingOrder:
     return resting(OrderRequest("BTCUSDT", side, qty, price, "LIMIT"))
 
 
-def stop(side: str, kind: str, **terms: int) -> RestingOrder:
+def stop(side: str, kind: str, **terms: Any) -> RestingOrder:
     return resting(OrderRequest("BTCUSDT", side, 2, order_type=kind, **terms))
 
 
@@ -68,8 +69,8 @@ def test_a_limit_fills_at_its_own_price_when_the_market_crosses_it() -> None:
 def test_a_limit_fills_no_further_than_what_stands_at_its_price_or_beyond() -> None:
     waiting = limit("BUY", "3", 99)
     after = met(waiting, book(90, 99))
-    assert (after.so_far.status, after.so_far.qty, after.left) == (PaperStatus.RESTING, 1, 2)
-    assert after.locked == ("USDT", 198)
+    assert (after.so_far.status, after.left) == (PaperStatus.RESTING, D(2))
+    assert after.locked == ("USDT", D(198))
     assert met(after, book(90, 99), book(90, 99)).so_far.status is PaperStatus.FILLED
 
 
@@ -104,7 +105,7 @@ def test_a_stop_waits_for_its_price_and_then_takes_what_there_is(
 def test_a_stop_at_market_that_finds_too_little_ends_with_what_it_got() -> None:
     thin = Book((Level(D(90), D(1)),), (Level(D(91), D(1)),))
     done = met(stop("SELL", "STOP_LOSS", stop_price=95), thin)
-    assert (done.so_far.status, done.so_far.qty) == (PaperStatus.PARTLY_FILLED, 1)
+    assert (done.so_far.status, done.so_far.qty) == (PaperStatus.PARTLY_FILLED, D(1))
     empty = Book((Level(D(90), D(1)),), ())
     assert met(stop("SELL", "STOP_LOSS", stop_price=95), empty).so_far.status is PaperStatus.RESTING
 
@@ -112,14 +113,14 @@ def test_a_stop_at_market_that_finds_too_little_ends_with_what_it_got() -> None:
 def test_a_stop_limit_that_is_left_behind_rests_and_fills_at_its_limit_later() -> None:
     waiting = stop("SELL", "STOP_LOSS_LIMIT", stop_price=95, price=94)
     left_behind = met(waiting, book(90, 92))
-    assert (left_behind.is_triggered, left_behind.so_far.qty) == (True, 0)
+    assert (left_behind.is_triggered, left_behind.so_far.qty) == (True, D(0))
     later = met(left_behind, book(96, 97, qty=2))
-    assert (later.so_far.status, later.so_far.avg_price) == (PaperStatus.FILLED, 94)
+    assert (later.so_far.status, later.so_far.avg_price) == (PaperStatus.FILLED, D(94))
 
 
 def test_a_trailing_stop_follows_the_best_price_and_goes_when_it_turns() -> None:
     waiting = met(stop("SELL", "STOP_LOSS", trailing_delta_bps=500), book(99, 101), book(119, 121))
-    assert (waiting.best_price, waiting.is_triggered) == (120, False)
+    assert (waiting.best_price, waiting.is_triggered) == (D(120), False)
     assert not met(waiting, book(114, 116)).is_triggered
     assert met(waiting, book(113, 115)).is_triggered  # 114 is 5 % below 120
 
@@ -155,7 +156,7 @@ books = st.builds(
 def test_whatever_the_market_does_no_order_overfills_or_crosses_its_limit(
     side: Side, price: int, kind: str, seen: list[Book]
 ) -> None:
-    terms = {"stop_price": 100} if "STOP" in kind or "TAKE" in kind else {}
+    terms: dict[str, Any] = {"stop_price": 100} if "STOP" in kind or "TAKE" in kind else {}
     limit_price = price if "LIMIT" in kind else None
     waiting = resting(OrderRequest("BTCUSDT", side, 5, limit_price, kind, **terms))
     for each in seen:

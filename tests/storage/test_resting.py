@@ -101,7 +101,7 @@ async def test_one_that_decides_gives_its_decision_its_outcome(
 
     assert row is not None
     assert (row.outcome, row.terminal) == (Outcome.PARTLY_FILLED, True)
-    assert (row.broker_qty, row.broker_fill_price) == (Decimal("0.0004"), 50000)
+    assert (row.broker_qty, row.broker_fill_price) == (Decimal("0.0004"), Decimal(50000))
 
 
 async def test_one_that_moves_before_the_first_outcome_waits_in_the_intent(
