@@ -137,10 +137,11 @@ class SqlSource:
         """Return the rows behind `after`: `limit`, the one read last, and one to see a tie by."""
         bound: dict[str, Place] = {"after": after, "limit": limit + 2}
         try:
+            # Not under the deadline: aiosqlite leaves its thread behind where opening is cancelled.
+            connection = await self._open()
+            if connection is None:
+                return []
             async with asyncio.timeout(_QUERY_SECONDS):
-                connection = await self._open()
-                if connection is None:
-                    return []
                 query = self.query or await _decisions_query(connection)
                 cursor = await connection.execute(query, bound)
                 names = [column[0] for column in cursor.description]
