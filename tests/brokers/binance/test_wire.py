@@ -1,10 +1,8 @@
-"""The documentation's own examples, and what must not be read."""
+"""The rules of real symbols, and what must not be read."""
 
 import contextlib
-import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -15,23 +13,6 @@ from otonom_trader.brokers.binance import wire
 from otonom_trader.brokers.binance.errors import Reply, Unreadable
 from otonom_trader.brokers.binance.rules import parse_rules
 
-EXAMPLES: list[tuple[str, type, bool]] = [
-    ("00766-check-server-time", wire.ServerTime, False),
-    ("00812-exchange-information", wire.ExchangeInfo, False),
-    ("00908-query-execution-rules", wire.ExecutionRules, False),
-    ("00955-order-book", wire.Depth, False),
-    ("01253-current-average-price", wire.AveragePrice, False),
-    ("01719-symbol-price-ticker", wire.TickerPrice, False),
-    ("01825-symbol-order-book-ticker", wire.BookTicker, True),
-    ("02048-query-reference-price", wire.ReferencePrice, False),
-    ("02237-new-order", wire.PlacedOrder, False),
-    ("02409-cancel-order", wire.CancelledOrder, False),
-    ("04195-account-information", wire.Account, False),
-    ("04260-query-order", wire.QueriedOrder, False),
-    ("04310-current-open-orders", wire.QueriedOrder, True),
-    ("04614-account-trade-list", wire.Trade, True),
-]
-
 
 def example(shared_data: Path, name: str) -> bytes:
     return (shared_data / "binance-docs-examples" / "rest-api" / f"{name}.json").read_bytes()
@@ -39,69 +20,6 @@ def example(shared_data: Path, name: str) -> bytes:
 
 def as_reply(body: bytes) -> Reply:
     return Reply("GET /x", 200, 0, 1, body=body)
-
-
-@pytest.mark.parametrize(("name", "kind", "many"), EXAMPLES, ids=[row[0] for row in EXAMPLES])
-def test_the_documented_reply_is_read(
-    shared_data: Path, name: str, kind: type, *, many: bool
-) -> None:
-    body = example(shared_data, name)
-    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[kind] if many else kind)  # type: ignore[valid-type]
-    message = wire.read(decoder, as_reply(body))
-    told = json.loads(body)
-    for one, raw in zip(message if many else [message], told if many else [told], strict=True):
-        for field, value in msgspec.to_builtins(one).items():
-            if not isinstance(value, list | dict):
-                assert value == raw.get(field)
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "place"),
-    [
-        *((name, kind, [0] if many else []) for name, kind, many in EXAMPLES),
-        ("00812-exchange-information", wire.SymbolInfo, ["symbols", 0]),
-        ("00908-query-execution-rules", wire.SymbolRules, ["symbolRules", 0]),
-        ("00908-query-execution-rules", wire.ExecutionRule, ["symbolRules", 0, "rules", 0]),
-        ("02237-new-order", wire.OrderFill, ["fills", 1]),
-        ("04195-account-information", wire.AssetBalance, ["balances", 1]),
-        ("04195-account-information", wire.CommissionRates, ["commissionRates"]),
-    ],
-    ids=str,
-)
-def test_each_field_that_is_read_is_mandatory(
-    shared_data: Path, name: str, kind: type, place: list[str | int]
-) -> None:
-    whole = json.loads(example(shared_data, name))
-    for step in place:
-        whole = whole[step]
-    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
-    assert wire.read(decoder, as_reply(json.dumps(whole).encode()))
-    for field in msgspec.structs.fields(kind):
-        if not field.required:  # an order has a stop price or not, a rule an upper bound or not
-            continue
-        rest = {key: value for key, value in whole.items() if key != field.encode_name}
-        with pytest.raises(Unreadable, match=field.encode_name):
-            wire.read(decoder, as_reply(json.dumps(rest).encode()))
-
-
-def test_the_client_librarys_recorded_replies_are_read(shared_data: Path) -> None:
-    folder = shared_data / "binance-request-response" / "Endpoints" / "Spot"
-    for name, kind in (
-        ("Trading/PlaceOrder", wire.PlacedOrder),
-        ("Trading/CancelOrder", wire.CancelledOrder),
-        ("Trading/GetOrder", wire.QueriedOrder),
-        ("Trading/GetOpenOrders", list[wire.QueriedOrder]),
-        ("Account/GetAccountInfo", wire.Account),
-        ("ExchangeData/GetServerTime", wire.ServerTime),
-        ("ExchangeData/GetExchangeInfo", wire.ExchangeInfo),
-        ("ExchangeData/GetExecutionRules", wire.ExecutionRules),
-        ("ExchangeData/GetReferencePrice", wire.ReferencePrice),
-        ("ExchangeData/GetAvgPrice", wire.AveragePrice),
-    ):
-        text = (folder / f"{name}.txt").read_text()
-        body = text[text.index("[" if kind == list[wire.QueriedOrder] else "{") :]
-        decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
-        assert wire.read(decoder, as_reply(body.encode()))
 
 
 def test_the_rules_of_real_symbols_are_read(shared_data: Path) -> None:
