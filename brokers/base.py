@@ -55,7 +55,7 @@ class MarketData(Protocol):
     """What can be known of a venue's markets without a key."""
 
     async def get_instrument(self, symbol: str) -> Instrument:
-        """Return how `symbol` trades; raises `Rejected` for what the venue does not list."""
+        """Return how `symbol` trades; raises `NotListed` for what the venue does not list."""
 
     async def get_market(self, symbol: str) -> MarketSnapshot:
         """Return the book of `symbol` as it is now."""

@@ -17,7 +17,7 @@ from otonom_trader.domain.account import (
 )
 from otonom_trader.domain.amount import ZERO, Number, is_multiple, plain, positive
 from otonom_trader.domain.clock import SystemClock
-from otonom_trader.domain.errors import NotSent, Rejected
+from otonom_trader.domain.errors import NotListed, NotSent
 from otonom_trader.domain.execution import Stage
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
@@ -81,11 +81,11 @@ class DummyBroker:
         self._prices[Symbol.parse(symbol)] = positive(price, f"price of {symbol}")
 
     async def get_instrument(self, symbol: str) -> Instrument:
-        """Return how any pair trades here; raises `Rejected` for what is no pair."""
+        """Return how any pair trades here; raises `NotListed` for what is no pair."""
         try:
             pair = Symbol.parse(symbol)
         except ValueError as wrong:
-            raise Rejected(str(wrong)) from None
+            raise NotListed(str(wrong)) from None
         return Instrument(pair, pair.joined, True, _STEP, _STEP, ZERO, _TICK, Decimal(5))
 
     async def get_market(self, symbol: str) -> MarketSnapshot:

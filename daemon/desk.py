@@ -23,6 +23,7 @@ from otonom_trader.domain.errors import (
     NotPermitted,
     NotSent,
     OutcomeUnknown,
+    RateLimited,
     Rejected,
     VenueError,
     VenueUnreachable,
@@ -65,12 +66,12 @@ async def open_desk(
         account = await venue.get_account_key()
         wrong = await key_objection(venue, config)
         broker = await _guarded(venue, account, config, paper, journal, gate, clock, alarm)
+    except (NotSent, OutcomeUnknown, RateLimited) as failure:
+        await venue.aclose()
+        raise VenueUnreachable(f"the venue cannot be reached: {failure}") from None
     except Rejected as refusal:
         await venue.aclose()
         raise NotPermitted(f"the venue refused the account: {refusal}") from None
-    except (NotSent, OutcomeUnknown) as failure:
-        await venue.aclose()
-        raise VenueUnreachable(f"the venue cannot be reached: {failure}") from None
     stack.push_async_callback(venue.aclose)
     if wrong is not None:
         raise NotPermitted(wrong)

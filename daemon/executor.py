@@ -17,7 +17,7 @@ from otonom_trader.daemon.sizing import Means, SizingRules, size
 from otonom_trader.daemon.turn import Turn
 from otonom_trader.domain.amount import ZERO, Number, positive
 from otonom_trader.domain.decision import Decision, Direction, Malformed
-from otonom_trader.domain.errors import NotSent, OutcomeUnknown, Rejected
+from otonom_trader.domain.errors import NotSent, OutcomeUnknown, RateLimited, Rejected
 from otonom_trader.domain.execution import Outcome, TradeExecutionLog
 from otonom_trader.domain.ids import client_order_id
 from otonom_trader.domain.intent import Claim, Entry
@@ -152,9 +152,7 @@ class ShadowModeExecutor:
         while True:
             try:
                 return await self._read(item, claim, price)
-            except Rejected as refusal:
-                return _denied("not_tradable", str(refusal))
-            except (NotSent, OutcomeUnknown) as failure:
+            except (NotSent, OutcomeUnknown, RateLimited) as failure:
                 # Nothing has left yet: the decision waits for the venue as long as it lives.
                 ending = self._out_of_time(item, claim.received_at, ahead_seconds=pause)
                 if ending is not None:
@@ -162,6 +160,8 @@ class ShadowModeExecutor:
                 log.warning("market.unreadable", error=str(failure), retry_in_seconds=pause)
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            except Rejected as refusal:
+                return _denied("not_tradable", str(refusal))
 
     async def _read(
         self, decision: Decision, claim: Claim, price: Decimal | None

@@ -8,7 +8,7 @@ import structlog
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.daemon.resolver import Difference, Resolver
 from otonom_trader.domain.account import AccountKey
-from otonom_trader.domain.errors import Rejected
+from otonom_trader.domain.errors import NotListed
 from otonom_trader.domain.ids import is_ours
 from otonom_trader.domain.intent import Intent, Reservation
 from otonom_trader.domain.mode import Mode
@@ -58,7 +58,7 @@ class Reconciler:
         for symbol in await self._journal.traded_symbols():
             try:
                 broker.account.trade(await broker.venue.get_instrument(symbol.canonical))
-            except Rejected as gone:
+            except NotListed as gone:
                 log.warning("symbol.gone", symbol=symbol, reason=str(gone))
         for earlier in await self._journal.open_intents():
             if earlier.intent.account != account:
@@ -161,7 +161,7 @@ class Reconciler:
             try:
                 for intent in await self._orders_with_missing_fills(account, symbol):
                     found += await self._book_missing(intent)
-            except Rejected:
+            except NotListed:
                 continue  # not listed any more: said when its orders were taken up
         return found
 

@@ -62,6 +62,19 @@ class Rejected(VenueError):
     code = "rejected"
 
 
+class NotListed(Rejected):
+    """The venue does not list the symbol."""
+
+    code = "not_tradable"
+
+
+class RateLimited(Rejected):
+    """The venue refused for want of rate limit; it will listen again in `retry_after_seconds`."""
+
+    code = "rate_limited"
+    retry_after_seconds: float = 0.0
+
+
 class NotSent(VenueError):
     """The request certainly did not reach the venue: it is safe to try again."""
 

@@ -11,8 +11,10 @@ import msgspec
 
 from otonom_trader.brokers.binance.usage import Usage
 from otonom_trader.domain.errors import (
+    NotListed,
     NotSent,
     OutcomeUnknown,
+    RateLimited,
     Rejected,
     StaleTimestamp,
     VenueUnreachable,
@@ -55,19 +57,6 @@ _MACHINE_CODES: Final = {
     -2014: AUTH,
     -2015: AUTH,
 }
-
-
-class RateLimited(Rejected):
-    """The venue refused for want of rate limit; it will listen again in `retry_after_seconds`."""
-
-    code = "rate_limited"
-    retry_after_seconds: float = 0.0
-
-
-class NotListed(Rejected):
-    """The venue does not list the symbol."""
-
-    code = "not_tradable"
 
 
 class NoSuchOrder(Rejected):
@@ -175,8 +164,8 @@ def check(reply: Reply, failed: str = "") -> None:
     """Return when `reply` is an answer; raise what it means otherwise.
 
     `failed` begins the message of a refusal, by default the request. Raises `Rejected` (or
-    `RateLimited`, `StaleTimestamp`) where nothing was carried out, `OutcomeUnknown` for everything
-    that does not prove it.
+    `NotListed`, `RateLimited`, `StaleTimestamp`) where nothing was carried out, `OutcomeUnknown`
+    for everything that does not prove it.
     """
     if 200 <= reply.status < 300 and not reply.lost:
         return
@@ -196,7 +185,8 @@ def check(reply: Reply, failed: str = "") -> None:
         limited = RateLimited(message, status=reply.status, venue_code=code, raw=reply.text)
         limited.retry_after_seconds = reply.retry_after_seconds or 0.0
         raise limited
-    refusal = Rejected(message, status=reply.status, venue_code=code, raw=reply.text)
+    refused_as = NotListed if code == UNKNOWN_SYMBOL else Rejected
+    refusal = refused_as(message, status=reply.status, venue_code=code, raw=reply.text)
     refusal.code = _code_of(code, message)
     raise refusal
 

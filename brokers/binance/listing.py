@@ -11,7 +11,6 @@ import msgspec
 from otonom_trader.brokers.binance.errors import (
     UNKNOWN_SYMBOL,
     MismatchedReply,
-    NotListed,
     check,
 )
 from otonom_trader.brokers.binance.rest import PublicTransport
@@ -19,6 +18,7 @@ from otonom_trader.brokers.binance.rules import Rules, parse_rules
 from otonom_trader.brokers.binance.usage import usage_of_limits
 from otonom_trader.brokers.binance.weights import EXCHANGE_INFO
 from otonom_trader.brokers.binance.wire import ExchangeInfo, read
+from otonom_trader.domain.errors import NotListed
 from otonom_trader.domain.symbol import Symbol
 
 _SECOND: Final = 1_000_000_000

@@ -23,7 +23,7 @@ from otonom_trader.brokers.binance.rest import PublicTransport
 from otonom_trader.brokers.binance.weights import BOOK_TICKER, DEPTH
 from otonom_trader.brokers.binance.wire import BookTicker, Depth, number, numbers, read
 from otonom_trader.domain.clock import SystemClock
-from otonom_trader.domain.errors import Rejected
+from otonom_trader.domain.errors import NotListed
 from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.symbol import Symbol
@@ -68,7 +68,7 @@ class MarketReader:
         self._streams = MarketStreams(transport) if market_data == FOLLOWED else None
 
     async def get_instrument(self, symbol: str) -> Instrument:
-        """Return how `symbol` trades; raises `Rejected` for what the venue does not list."""
+        """Return how `symbol` trades; raises `NotListed` for what the venue does not list."""
         return (await self._listing.rules(symbol)).instrument
 
     async def get_market(self, symbol: str) -> MarketSnapshot:
@@ -88,7 +88,7 @@ class MarketReader:
         for symbol in symbols:
             try:
                 listed[symbol] = (await self.get_instrument(symbol.canonical)).venue_symbol
-            except Rejected:
+            except NotListed:
                 continue
         if not listed:
             return {}

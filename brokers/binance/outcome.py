@@ -5,10 +5,11 @@ import secrets
 from dataclasses import replace
 from typing import Final
 
-from otonom_trader.brokers.binance.errors import NoSuchOrder, NotListed, Reply
+from otonom_trader.brokers.binance.errors import NoSuchOrder, Reply
 from otonom_trader.brokers.binance.orders import Asked, stages_of
 from otonom_trader.brokers.binance.rules import Violation
 from otonom_trader.domain.errors import (
+    NotListed,
     NotReady,
     OutcomeUnknown,
     PaperOnly,

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from otonom_trader.brokers.binance.errors import Paused
+from otonom_trader.domain.errors import RateLimited, VenueUnreachable
 from otonom_trader.domain.execution import Outcome
 from otonom_trader.domain.mode import DaemonState
 from otonom_trader.testnet import LocalTestnet, RateLimits
 from tests.system.harness import until
-from tests.system.rig import Jump, Rig, quote, rig, venue_config
+from tests.system.rig import Jump, Rig, control, quote, rig, venue_config
 
 OVER = {"rest": "/api/v3/order", "ws": "order.place"}
 BOTH = pytest.mark.parametrize("transport", OVER)
@@ -197,6 +198,30 @@ async def test_fault_13_429_is_a_definite_refusal_and_a_pause_but_for_cancels(
         one.jump.seconds += 8
         assert (await one.decide()).outcome is Outcome.FILLED
         await one.agree()
+
+
+async def test_fault_13_429_on_a_market_is_waited_out_and_denies_nothing(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        await one.fault("rate_429", "/api/v3/depth", method="GET", retry_after_s=1)
+        row = await one.decide()
+        assert (row.outcome, one.accepted()) == (Outcome.FILLED, 1)
+        await one.agree()
+
+
+async def test_fault_13_429_on_a_comparison_is_no_agreement(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        await one.decide()
+        await one.fault("rate_429", "/api/v3/myTrades", method="GET")
+        with pytest.raises(RateLimited):
+            await one.floor.reconciler.look_over()
+
+
+async def test_fault_13_429_at_the_start_is_no_refusal_of_the_account(tmp_path: Path) -> None:
+    async with LocalTestnet(venue_config(Jump())) as venue:
+        await control(venue, "faults", {"path": "/api/v3/account", "fault": "rate_429", "count": 1})
+        with pytest.raises(VenueUnreachable, match=r"the venue cannot be reached: .* HTTP 429"):
+            async with rig(tmp_path, venue=venue):
+                pass
 
 
 async def test_fault_14_a_ban_outlives_the_process(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from otonom_trader.brokers.binance.errors import (
     Blocked,
-    RateLimited,
     Reply,
     check,
 )
 from otonom_trader.domain.errors import (
     OutcomeUnknown,
+    RateLimited,
     Rejected,
     StaleTimestamp,
     VenueError,

@@ -3,8 +3,8 @@ from decimal import Decimal
 import pytest
 
 from otonom_trader.brokers.binance import BinanceMarketData
-from otonom_trader.brokers.binance.errors import MismatchedReply, NotListed, Unreadable
-from otonom_trader.domain.errors import OutcomeUnknown, Rejected
+from otonom_trader.brokers.binance.errors import MismatchedReply, Unreadable
+from otonom_trader.domain.errors import NotListed, OutcomeUnknown, Rejected
 from otonom_trader.domain.market import Level
 from otonom_trader.domain.order import Side
 from otonom_trader.domain.symbol import Symbol
