@@ -6,8 +6,8 @@ and schedule, so that a test can order one fault and look at what becomes of one
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -109,6 +109,31 @@ class TheirClock(WallClock):
         return super().monotonic() + self._jump.seconds
 
 
+class NoSource(Intake):
+    """Takes nothing in; as an intake does, it waits for the decisions that are on their way."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._on_their_way = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        """A decision is made past this intake."""
+        self._on_their_way += 1
+        self._none.clear()
+        try:
+            yield
+        finally:
+            self._on_their_way -= 1
+            if not self._on_their_way:
+                self._none.set()
+
+    async def idle(self) -> None:
+        await self._none.wait()
+
+
 @dataclass
 class Rig:
     """One trader at one venue, where somebody else bids and asks for a coin each."""
@@ -120,6 +145,7 @@ class Rig:
     journal: Journal
     switch: KillSwitch
     lifecycle: Lifecycle
+    intake: NoSource
     floor: Floor
     follower: Follower
     recovery: Recovery
@@ -157,7 +183,8 @@ class Rig:
             created_at=self.clock.now(),
             **given,
         )
-        return await self.floor.desk.executor.execute_decision(None, decision)
+        with self.intake.one_more():
+            return await self.floor.desk.executor.execute_decision(None, decision)
 
     async def outcome(self, row: TradeExecutionLog) -> Outcome:
         """What the journal says of the decision by now."""
@@ -314,7 +341,7 @@ async def _opened(
     desk: Desk = await open_desk(stack, config, Paper(), journal, lifecycle, clock, alarm)
     resolver = Resolver(desk.broker, clock, halt.doubt)
     reconciler = Reconciler(desk.broker, resolver, journal, clock, config.base_url)
-    intake = Intake(
+    intake = NoSource(
         [],
         journal,
         desk.executor,
@@ -343,6 +370,7 @@ async def _opened(
         journal,
         switch,
         lifecycle,
+        intake,
         floor,
         follower,
         recovery,

@@ -7,7 +7,7 @@ on, and at the end the same oracle is asked as after a soak.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,11 +96,12 @@ ORDEALS = (
 
 @dataclass
 class Apart:
-    """All ordeals over one transport, `rounds` times each."""
+    """Ordeals over one transport, `rounds` times each."""
 
     transport: str
     rounds: int
     seed: int
+    ordeals: Sequence[Ordeal] = ORDEALS
     came_to: dict[str, Counter[str]] = field(default_factory=dict)
     """What the decisions came to that were made during each ordeal."""
 
@@ -113,7 +114,7 @@ class Apart:
                 rig(folder, venue=venue, jump=jump, order_transport=self.transport)
             )
             for _ in range(self.rounds):
-                for ordeal in ORDEALS:
+                for ordeal in self.ordeals:
                     if self.transport in ordeal.transports:
                         await self._pass(one, ordeal, random)
             await come_to_rest(one)
@@ -140,7 +141,11 @@ class Apart:
             await ordeal.begin(one, self.transport)
             await self._meet(one, ordeal, done)
             over.set()
-            await asyncio.wait(workers)
+            while not all(worker.done() for worker in workers):
+                # Late answers of before ask for silence as well.
+                if ordeal.paused_seconds and await is_paused(one):
+                    one.jump.seconds += ordeal.paused_seconds + 1
+                await asyncio.wait(workers, timeout=0.2)
             one.jump.seconds += FENCE_SECONDS + 0.1
             await until(lambda: not one.floor.resolver.unknown, f"all known after {ordeal.name}")
             for chore in chores:
@@ -154,7 +159,6 @@ class Apart:
         if ordeal.paused_seconds:
             await until(lambda: is_paused(one), f"a pause because of {ordeal.name}")
             assert one.state is DaemonState.RUNNING
-            one.jump.seconds += ordeal.paused_seconds + 1
             return
         if ordeal.halts_for:
             await until(lambda: one.state is DaemonState.HALTED, f"a halt because of {ordeal.name}")

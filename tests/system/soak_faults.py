@@ -54,6 +54,7 @@ _SHAKES = (
     *(("drop", "user"), ("server_shutdown", _BOOK), ("terminate", "user"), ("silence", _BOOK)),
     *(("drop", _BOOK), ("server_shutdown", "user"), ("terminate", "user"), ("silence", "user")),
 )
+_OF_EVERY_EVENT = 0.01
 _LEFT_EXECUTED = ("html", "http", "error")
 """What these begin does not say whether the request was carried out: both are ordered."""
 
@@ -77,7 +78,7 @@ class Storm:
         for method in _ORDERS_OVER_WS:
             await self._by_chance(_OF_REQUESTS, method, self._probability)
         for stream in _STREAMS:
-            await self._by_chance(_OF_EVENTS, stream, self._probability)
+            await self._by_chance(_OF_EVENTS, stream, _OF_EVERY_EVENT)
 
     async def shake(self) -> None:
         """Strike whoever is connected now, if anybody is; each time in another way."""
