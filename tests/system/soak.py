@@ -40,7 +40,7 @@ AT_ONCE = 24
 BATCH = 400
 # The fence is 13 s; a connection that lived longer than 30 s is replaced at once.
 _QUIET_SECONDS = 31.0
-_SHAKES_A_BATCH = 4
+_SHAKES_A_BATCH = 8
 _STRIKES_OF_EACH = 100
 _REACHED_PCT = 95
 _GROWTH_MB = 10.0

@@ -67,7 +67,7 @@ class Storm:
         self._probability = probability
         self._shaken: Counter[str] = Counter()
         self._shakes = cycle(_SHAKES)
-        self._next = next(self._shakes)
+        self._shake: tuple[str, int] | None = None
 
     async def begin(self) -> None:
         """Have requests and events struck by chance; reads more rarely than orders."""
@@ -81,23 +81,29 @@ class Storm:
             await self._by_chance(_OF_EVENTS, stream, _OF_EVERY_EVENT)
 
     async def shake(self) -> None:
-        """Strike whoever is connected now, if anybody is; each time in another way."""
-        name, stream = self._next
-        fault_id = await self._one.fault(name, stream, **_OF_CONNECTIONS[name])
-        for fault in await self._in_force():
-            if fault["id"] == fault_id and not fault["struck"]:
-                await self._one.ask(f"faults/{fault_id}", {}, "DELETE")
-                return
-        self._shaken[name] += 1
-        self._next = next(self._shakes)
+        """Strike whoever is connected, or connects next; each time in another way."""
+        await self._count_shake()
+        if self._shake is None:
+            name, stream = next(self._shakes)
+            self._shake = name, await self._one.fault(name, stream, **_OF_CONNECTIONS[name])
 
     async def struck(self) -> Counter[str]:
         """How often each kind has struck so far."""
+        await self._count_shake()
         counts = Counter(self._shaken)
         for fault in await self._in_force():
             if fault["probability"] is not None:
                 counts[fault["fault"]] += fault["struck"]
         return counts
+
+    async def _count_shake(self) -> None:
+        """Count the last shake, unless nobody has been there since."""
+        if self._shake is None:
+            return
+        name, number = self._shake
+        if all(fault["struck"] for fault in await self._in_force() if fault["id"] == number):
+            self._shaken[name] += 1
+            self._shake = None
 
     async def _in_force(self) -> list[dict[str, Any]]:
         return list(await self._one.ask("faults", {}, "GET"))
