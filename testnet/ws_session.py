@@ -104,6 +104,8 @@ class Session:
                     writer.cancel()
                 for child in list(self._children):
                     child.cancel()
+        except ConnectionResetError:
+            pass  # the client was gone before the handshake was answered
         finally:
             self.is_closed = True
             self.ended.set()

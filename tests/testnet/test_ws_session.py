@@ -112,3 +112,24 @@ async def test_a_frame_beyond_a_mebibyte_ends_the_connection(
     async with wire(session, venue.url, "/ws-api/v3") as client:
         await client.say("x" * (1 << 20) + "x")
         assert (await client.ending())[0] == 1009
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_client_that_is_gone_before_its_handshake_is_answered_is_no_error(
+    venue: LocalTestnet,
+    session: aiohttp.ClientSession,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+) -> None:
+    host, port = venue.url.removeprefix("http://").split(":")
+    for _ in range(5):
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        writer.transport.abort()
+    async with wire(session, venue.url, path) as later:
+        assert not later.socket.closed
+    assert caplog.records == []
