@@ -18,7 +18,7 @@ async def test_decisions_under_random_faults_are_executed_once_and_known(
 ) -> None:
     soak = Soak(120, seed=7, transport=transport, market_data=market_data)
     await soak.run(tmp_path)
-    assert [one for one in soak.requirements(strikes=0) if not one.holds] == []
+    assert [one for one in soak.requirements() if not one.holds] == []
     assert sum(count > 0 for count in soak.struck.values()) >= 10
     assert sum(soak.outcomes.values()) == 120
     assert soak.outcomes["filled"] > 60
