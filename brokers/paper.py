@@ -129,7 +129,7 @@ class PaperBroker:
         """Return how `order` fills on `market`, and the change to be written; nothing is booked."""
         symbol, walk = market.symbol, taken_at_once(order, market)
         if (
-            order.order_type is OrderType.LIMIT_MAKER
+            order.order_type in (OrderType.LIMIT_MAKER, OrderType.OCO)
             and market.book.walk(order.side, order.qty, order.limit_price).qty
         ):
             return SimulatedFill(PaperStatus.UNFILLED), None

@@ -19,8 +19,8 @@ from otonom_trader.domain.execution import (
 from otonom_trader.domain.intent import Claim, Intent, Reservation
 from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot
 from otonom_trader.domain.mode import Mode
-from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, Side
-from otonom_trader.domain.resting import Leg, RestingOrder
+from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderType, Side
+from otonom_trader.domain.resting import Leg, RestingOrder, worst_price
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.exposure import Proposal
@@ -60,13 +60,13 @@ class Plan:
 def executable_price(plan: Plan) -> Decimal | None:
     """Return the price the order can execute at, quote per base.
 
-    The limit price, else for a stop order its stop price, else the book walk, else the best
-    opposite quote; None without a market. Source: contract.md, "Formulas" (notional).
+    The limit price or the stop price, the higher where there are both, else the book walk, else
+    the best opposite quote; None without a market. Source: contract.md, "Formulas" (notional).
     """
     order, market = plan.order, plan.market
     if market is None:
         return None
-    price = order.limit_price or order.stop_price
+    price = worst_price(order) or None
     if price is None or plan.protected:
         walk = market.book.walk(order.side, order.qty, order.limit_price)
         price = walk.avg_price or market.reference(order.side)
@@ -107,7 +107,7 @@ def reservation_of(plan: Plan, collar_pct: Decimal, taker_fee_pct: Decimal) -> R
     """
     order = plan.order
     price = order.limit_price
-    if price is None:
+    if price is None or order.order_type is OrderType.OCO:
         price = (_reference(plan) or ZERO) * (1 + order.side.sign * 2 * collar_pct / 100)
     if order.side is Side.BUY:
         price *= 1 + taker_fee_pct / 100

@@ -31,7 +31,10 @@ class Side(StrEnum):
 
 
 class OrderType(StrEnum):
-    """What makes an order trade, and at which price. Source: binance-facts.md, section 5."""
+    """What makes an order trade, and at which price. Source: binance-facts.md, section 5.
+
+    OCO is a pair of which one cancels the other: a maker at a limit, and a stop loss at market.
+    """
 
     MARKET = "MARKET"
     LIMIT = "LIMIT"
@@ -40,6 +43,7 @@ class OrderType(StrEnum):
     STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT"
     TAKE_PROFIT = "TAKE_PROFIT"
     TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
+    OCO = "OCO"
 
     @property
     def is_stop(self) -> bool:
@@ -58,8 +62,8 @@ class OrderType(StrEnum):
 
 _TAKERS = frozenset({OrderType.MARKET, OrderType.LIMIT})
 _TIMED = frozenset({OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
-_LIMITED = _TIMED | {OrderType.LIMIT_MAKER}
-_STOP_LOSSES = frozenset({OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT})
+_LIMITED = _TIMED | {OrderType.LIMIT_MAKER, OrderType.OCO}
+_STOP_LOSSES = frozenset({OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT, OrderType.OCO})
 _STOPS = _STOP_LOSSES | {OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT}
 
 
@@ -117,7 +121,8 @@ class OrderRequest:
 
     A stop order waits for a trade at `stop_price`, or for the price to turn by `trailing_delta_bps`
     (hundredths of a percent) from its best, which is followed from `stop_price` on where both are
-    given. `iceberg_qty` is how much of a resting order the book shows.
+    given. `iceberg_qty` is how much of a resting order the book shows. An OCO has its limit in
+    `price` and its stop in `stop_price`, on the other side of the market.
     """
 
     symbol: str
@@ -259,7 +264,9 @@ def _check_terms(order: OrderRequest) -> None:
     """
     kind = order.order_type
     if order.price is None and kind in _LIMITED:
-        raise ValueError(f"price is needed for a {kind} order")
+        raise ValueError(
+            f"price is needed for {'an' if kind is OrderType.OCO else 'a'} {kind} order"
+        )
     if order.price is not None and kind in _STOPS and kind not in _LIMITED:
         raise ValueError(f"price belongs to {kind}_LIMIT orders: a {kind} order takes any")
     if order.time_in_force is not None and kind not in _TIMED:
@@ -270,12 +277,22 @@ def _check_terms(order: OrderRequest) -> None:
     if has_trigger and kind not in _STOPS:
         name = "trailing_delta_bps" if order.stop_price is None else "stop_price"
         raise ValueError(f"{name} belongs to stop orders, not to a {kind} order")
+    if kind is OrderType.OCO:
+        _check_pair(order)
     if order.iceberg_qty is None:
         return
-    if kind not in _LIMITED or order.time_in_force not in (None, TimeInForce.GTC):
+    if kind not in _LIMITED - {OrderType.OCO} or order.time_in_force not in (None, TimeInForce.GTC):
         raise ValueError("iceberg_qty belongs to limit orders that are good till cancelled")
     if order.iceberg_qty > order.qty:
         raise ValueError(f"iceberg_qty must be at most qty, not {plain(order.iceberg_qty)}")
+
+
+def _check_pair(order: OrderRequest) -> None:
+    if order.stop_price is None or order.trailing_delta_bps is not None:
+        raise ValueError("an OCO order has a stop_price, and does not trail")
+    if order.price is not None and (order.price > order.stop_price) is (order.side is Side.BUY):
+        where = "below" if order.side is Side.BUY else "above"
+        raise ValueError(f"price must be {where} stop_price for a {order.side} OCO order")
 
 
 def _optional(value: Number | None, field_name: str) -> Decimal | None:

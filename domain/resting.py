@@ -12,7 +12,7 @@ from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.decision import DecisionKey
 from otonom_trader.domain.execution import PaperStatus, SimulatedFill
 from otonom_trader.domain.market import Book, Walk
-from otonom_trader.domain.order import OrderRequest, Side
+from otonom_trader.domain.order import OrderRequest, OrderType, Side
 from otonom_trader.domain.symbol import Symbol
 
 NOTHING = Walk(ZERO, ZERO, None, ())
@@ -71,30 +71,38 @@ class RestingOrder:
 
 
 def worst_price(order: OrderRequest) -> Decimal:
-    """Return the price that is set aside for a BUY: its limit, else where it triggers."""
-    return order.limit_price or order.stop_price or ZERO
+    """Return the price that is set aside for a BUY: its limit, or where it triggers."""
+    return max(order.limit_price or ZERO, order.stop_price or ZERO)
 
 
 def meet(waiting: RestingOrder, book: Book) -> tuple[RestingOrder, Walk]:
     """Return an order after it has met `book`, and what it took from it.
 
     A limit that has rested fills at its own price, as a maker, up to the quantity that stands at or
-    through it. A stop triggers on the mark, trades as a taker with the book that triggered it, and
-    what a market order then does not find ends unfilled.
+    through it. A stop triggers on the mark and then trades as a taker. Of a pair, a limit that has
+    filled in part has no stop any more.
     """
     order = waiting.order
-    takes = False
-    if order.order_type.is_stop and not waiting.is_triggered:
+    is_pair = order.order_type is OrderType.OCO
+    if order.order_type.is_stop and not (waiting.is_triggered or (is_pair and waiting.so_far.qty)):
         waiting = _watched(waiting, book)
-        takes = waiting.is_triggered
-        if not takes:
+        if waiting.is_triggered:
+            return _taken(waiting, book, None if is_pair else order.limit_price)
+        if not is_pair:
             return waiting, NOTHING
+    if order.limit_price is None:
+        return waiting, NOTHING  # a stop at market ends when it triggers
     walk = book.walk(order.side, waiting.left, order.limit_price)
-    if walk.qty:
-        price = order.limit_price
-        quote_qty = walk.quote_qty if takes or price is None else walk.qty * price
-        waiting = _filled(waiting, walk.qty, quote_qty)
-    if order.limit_price is None and not waiting.has_ended:
+    return _filled(waiting, walk.qty, walk.qty * order.limit_price), walk
+
+
+def _taken(
+    waiting: RestingOrder, book: Book, limit_price: Decimal | None
+) -> tuple[RestingOrder, Walk]:
+    """Let a stop that has just triggered take what there is; without a limit it then ends."""
+    walk = book.walk(waiting.order.side, waiting.left, limit_price)
+    waiting = _filled(waiting, walk.qty, walk.quote_qty)
+    if limit_price is None and not waiting.has_ended:
         waiting = waiting.ended(PaperStatus.UNFILLED)
     return waiting, walk
 
@@ -124,6 +132,8 @@ def _better(best: Decimal | None, mark: Decimal, side: Side) -> Decimal:
 
 
 def _filled(waiting: RestingOrder, qty: Decimal, quote_qty: Decimal) -> RestingOrder:
+    if not qty:
+        return waiting
     before, buys = waiting.so_far, waiting.order.side is Side.BUY
     fee = (qty if buys else quote_qty) * waiting.fee_pct / 100
     whole = before.qty + qty == waiting.order.qty

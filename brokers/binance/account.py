@@ -11,6 +11,7 @@ from otonom_trader.brokers.base import PositionRow
 from otonom_trader.brokers.binance.errors import check
 from otonom_trader.brokers.binance.hosts import is_testnet, tells_key_rights, venue_name
 from otonom_trader.brokers.binance.market_data import ASKED, MarketReader
+from otonom_trader.brokers.binance.order_lists import without_stops
 from otonom_trader.brokers.binance.orders import open_order
 from otonom_trader.brokers.binance.signed_rest import SignedTransport
 from otonom_trader.brokers.binance.weights import ACCOUNT, KEY_RIGHTS, OPEN_ORDERS
@@ -129,10 +130,13 @@ class AccountReader(MarketReader):
         ]
 
     async def get_open_orders(self) -> list[OrderResult]:
-        """Return all working orders of the account, of whatever origin; fills are not listed."""
+        """Return all working orders of the account, of whatever origin; fills are not listed.
+
+        A pair of ours is one order, under its own id.
+        """
         reply = await self._account_reader.get_signed(OPEN_ORDERS)
         check(reply)
-        return [open_order(order) for order in read(_open_orders, reply)]
+        return without_stops([open_order(order) for order in read(_open_orders, reply)])
 
     async def _taker_rate(self, side: Side) -> Decimal:
         """The fee rate of a taker: by role plus by side, on what is received."""

@@ -15,10 +15,17 @@ from otonom_trader.brokers.binance.errors import (
     NEW_ORDER_REJECTED,
     DuplicateId,
     NoSuchOrder,
+    Reply,
     check,
 )
 from otonom_trader.brokers.binance.hosts import choose_base_url
 from otonom_trader.brokers.binance.market_data import ASKED, DEFAULT_DEPTH
+from otonom_trader.brokers.binance.order_lists import (
+    cancelled_of,
+    find_problem,
+    list_params,
+    placed_list,
+)
 from otonom_trader.brokers.binance.order_reads import OrderReader
 from otonom_trader.brokers.binance.orders import (
     Asked,
@@ -39,15 +46,14 @@ from otonom_trader.brokers.binance.outcome import (
     rejected,
     unknown,
 )
-from otonom_trader.brokers.binance.rules import find_violation
 from otonom_trader.brokers.binance.signed_rest import ORDER_TRANSPORTS, REST, LiveTransport
 from otonom_trader.brokers.binance.signing import Credentials
 from otonom_trader.brokers.binance.user_data import Expected, UserData
-from otonom_trader.brokers.binance.wire import CancelledOrder, PlacedOrder, read
+from otonom_trader.brokers.binance.wire import PlacedList, PlacedOrder, read
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import OutcomeUnknown, Rejected, TradingHalted, VenueError
 from otonom_trader.domain.mode import Mode
-from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
+from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderType
 from otonom_trader.domain.ports import Clock, KillGate
 from otonom_trader.domain.secret import Secret
 from otonom_trader.domain.venue_event import VenueEvent
@@ -59,7 +65,7 @@ _WATCH_SECONDS: Final = 1.0
 _FULL_REPLY: Final = ("newOrderRespType", "FULL")
 
 _placed = msgspec.json.Decoder(PlacedOrder)
-_cancelled = msgspec.json.Decoder(CancelledOrder)
+_placed_list = msgspec.json.Decoder(PlacedList)
 
 
 class BinanceBroker(OrderReader):
@@ -132,7 +138,7 @@ class BinanceBroker(OrderReader):
                 self._transport.ws_api.replace("no event came of an order that was accepted")
 
     async def place_order(self, req: OrderRequest) -> OrderResult:
-        """Place a MARKET or LIMIT order.
+        """Place an order; an OCO is a list of two at the venue.
 
         The price of a MARKET order is not sent. Everything is told by the result's state: nothing
         is raised for an outcome.
@@ -141,19 +147,19 @@ class BinanceBroker(OrderReader):
         try:
             rules = await self._listing.rules(req.symbol, slack=2)
             asked = Asked(rules.instrument.venue_symbol, asked.client_order_id, req)
-            violation = find_violation(rules, req, self._prices.context(rules))
+            violation = find_problem(rules, asked, self._prices.context(rules))
             if violation:
                 return refused(asked, violation)
             if self._transport.ws_api.is_open:
                 # Before it leaves: its event may come before its answer.
                 self._expected.expect(asked.client_order_id)
-            reply = await self._transport.place([*order_params(asked), _FULL_REPLY])
+            reply = await self._send(asked)
         except (VenueError, TradingHalted) as error:
             self._expected.came(asked.client_order_id)
             return not_sent(draft(asked), error, FAILED_TO_PLACE)
         try:
             check(reply, FAILED_TO_PLACE)
-            placed = placed_order(read(_placed, reply), asked, reply)
+            placed = self._placed(asked, reply)
         except Rejected as error:
             self._expected.came(asked.client_order_id)
             return await self._after_rejection(rejected(draft(asked, reply), error), asked)
@@ -184,7 +190,7 @@ class BinanceBroker(OrderReader):
             return not_sent(known, error, FAILED_TO_CANCEL)
         try:
             check(reply, FAILED_TO_CANCEL)
-            return cancelled_order(read(_cancelled, reply), venue_symbol, name, reply)
+            return cancelled_order(cancelled_of(reply, name), venue_symbol, name, reply)
         except Rejected as error:
             refusal = replace(rejected(known, error), raw=reply.text)
             if error.venue_code == CANCEL_REJECTED:
@@ -192,6 +198,16 @@ class BinanceBroker(OrderReader):
             return refusal
         except OutcomeUnknown as error:
             return replace(unknown(known, error), raw=reply.text)
+
+    async def _send(self, asked: Asked) -> Reply:
+        if asked.order.order_type is OrderType.OCO:
+            return await self._transport.place_list([*list_params(asked), _FULL_REPLY])
+        return await self._transport.place([*order_params(asked), _FULL_REPLY])
+
+    def _placed(self, asked: Asked, reply: Reply) -> OrderResult:
+        if asked.order.order_type is OrderType.OCO:
+            return placed_list(read(_placed_list, reply), asked, reply)
+        return placed_order(read(_placed, reply), asked, reply)
 
     async def _symbol_of(self, name: OrderName, symbol: str | None) -> str:
         if symbol is not None:

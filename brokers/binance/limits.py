@@ -86,39 +86,39 @@ class RateGovernor:
         self._orders_until_ns = 0
         self._knocked_ns = 0
 
-    def check(self, weight: int, lane: Lane, *, is_order: bool = False) -> None:
+    def check(self, weight: int, lane: Lane, *, orders: int = 0) -> None:
         """Return when a request may leave now; raises `Paused` otherwise."""
         self._check_silence(lane)
         now = self._now()
         left = self._weight.seconds_until_room(weight, lane, now)
         if left:
             raise Paused(f"not sent: the request weight is used up for another {_whole(left)} s")
-        if is_order and (left := self.order_pause_seconds()):
+        if orders and (left := self.order_pause_seconds(orders)):
             raise Paused(f"not sent: the order rate limit is used up for another {_whole(left)} s")
 
-    def order_pause_seconds(self) -> float:
-        """Return for how long no new order may leave, 0.0 when one may now."""
+    def order_pause_seconds(self, orders: int = 1) -> float:
+        """Return for how long no more `orders` may leave, 0.0 when they may now."""
         now, left_ns = self._now(), self._orders_until_ns - self._clock.monotonic_ns()
-        waits = [window.seconds_until_room(1, 100, now) for window in self._orders.values()]
+        waits = [window.seconds_until_room(orders, 100, now) for window in self._orders.values()]
         quiet_ns = self._quiet_until_ns - self._clock.monotonic_ns()
         return max(*waits, left_ns / _SECOND, quiet_ns / _SECOND, 0.0)
 
-    def left(self, weight: int, lane: Lane, *, is_order: bool = False) -> None:
+    def left(self, weight: int, lane: Lane, *, orders: int = 0) -> None:
         """Count a request whose bytes leave: it is on its way until `observe`."""
         if lane is Lane.URGENT and self._clock.monotonic_ns() < self._quiet_until_ns:
             self._knocked_ns = self._clock.monotonic_ns()
         self._weight.on_the_way += weight
-        for window in self._orders.values() if is_order else ():
-            window.on_the_way += 1
+        for window in self._orders.values():
+            window.on_the_way += orders
 
-    def observe(self, reply: Reply, weight: int = 0, *, is_order: bool = False) -> None:
+    def observe(self, reply: Reply, weight: int = 0, *, orders: int = 0) -> None:
         """Take note of the answer, or that there is none, to a request of that `weight`."""
         now = self._now()
         self._weight.on_the_way -= weight
         self._weight.add(weight, now)
-        for window in self._orders.values() if is_order else ():
-            window.on_the_way -= 1
-            window.add(1, now)
+        for window in self._orders.values() if orders else ():
+            window.on_the_way -= orders
+            window.add(orders, now)
         for usage in reply.usage:
             self._told(usage, now)
         self._note_silence(reply)
@@ -193,7 +193,7 @@ class RateGovernor:
 class Toll:
     """A request's way past the governor and, for an order, the gate: a `departure.Permit`."""
 
-    __slots__ = ("_gate", "_governor", "_is_order", "_lane", "_weight")
+    __slots__ = ("_gate", "_governor", "_lane", "_orders", "_weight")
 
     def __init__(
         self,
@@ -201,28 +201,28 @@ class Toll:
         weight: int,
         lane: Lane = Lane.ORDINARY,
         *,
-        is_order: bool = False,
+        orders: int = 0,
         gate: KillGate | None = None,
     ) -> None:
         self._governor = governor
         self._weight = weight
         self._lane = lane
-        self._is_order = is_order
+        self._orders = orders
         self._gate = gate
 
     def check(self) -> None:
         """Raise `Paused`, or what the gate raises, where the request may not leave."""
-        self._governor.check(self._weight, self._lane, is_order=self._is_order)
+        self._governor.check(self._weight, self._lane, orders=self._orders)
         if self._gate is not None:
             self._gate.check()
 
     def left(self) -> None:
         """Count it as on its way."""
-        self._governor.left(self._weight, self._lane, is_order=self._is_order)
+        self._governor.left(self._weight, self._lane, orders=self._orders)
 
     def answered(self, reply: Reply) -> None:
         """Count it as carried out, or as the venue says."""
-        self._governor.observe(reply, self._weight, is_order=self._is_order)
+        self._governor.observe(reply, self._weight, orders=self._orders)
 
 
 def _whole(seconds: float) -> int:

@@ -5,7 +5,8 @@ from typing import Final
 import msgspec
 
 from otonom_trader.brokers.binance.account import AccountReader
-from otonom_trader.brokers.binance.errors import NO_SUCH_ORDER, check
+from otonom_trader.brokers.binance.errors import NO_SUCH_ORDER, Unreadable, check
+from otonom_trader.brokers.binance.order_lists import is_stop, pair, stop_id
 from otonom_trader.brokers.binance.orders import OrderName, fill_of_trade, found_order
 from otonom_trader.brokers.binance.outcome import check_client_id
 from otonom_trader.brokers.binance.weights import MY_TRADES, ORDER
@@ -14,6 +15,7 @@ from otonom_trader.domain.errors import Rejected
 from otonom_trader.domain.order import Fill, OrderResult
 
 _TRADES_PER_PAGE: Final = 1000
+_NO_LIST: Final = -1
 
 _queried = msgspec.json.Decoder(QueriedOrder)
 _trades = msgspec.json.Decoder(list[Trade])
@@ -25,7 +27,8 @@ class OrderReader(AccountReader):
     async def find_order(self, symbol: str, client_order_id: str) -> OrderResult | None:
         """Return an order with its fills, None when the venue does not know it (yet).
 
-        Raises `Unreadable` while order and trades, which lag separately, do not agree.
+        A pair is found by the id of its limit. Raises `Unreadable` while order and trades, or the
+        two of a pair, which lag separately, do not agree.
         """
         name = OrderName(check_client_id(client_order_id))
         venue_symbol = (await self._listing.rules(symbol)).instrument.venue_symbol
@@ -55,7 +58,14 @@ class OrderReader(AccountReader):
             raise
         order = read(_queried, reply)
         trades = await self._trades_of(order) if number(order.executed_qty) else []
-        return found_order(order, trades, venue_symbol, name, reply)
+        found = found_order(order, trades, venue_symbol, name, reply)
+        if order.order_list_id == _NO_LIST or not name.is_client_id or is_stop(name.text):
+            return found
+        stop = await self._query(venue_symbol, OrderName(stop_id(name.text)))
+        if stop is None:
+            # The copies that are asked lag, each in its own time.
+            raise Unreadable(f"order {name.text} is one of a list whose stop is not told of")
+        return pair(found, stop)
 
     async def _trades_of(self, order: QueriedOrder) -> list[Trade]:
         params = [("symbol", order.symbol), ("orderId", str(order.order_id))]

@@ -13,6 +13,7 @@ from otonom_trader.brokers.binance.wire import (
     OrderFill,
     PlacedOrder,
     QueriedOrder,
+    ReportedOrder,
     Trade,
     moment,
     number,
@@ -85,7 +86,7 @@ def order_params(asked: Asked) -> list[tuple[str, str]]:
     return params
 
 
-def placed_order(order: PlacedOrder, asked: Asked, reply: Reply) -> OrderResult:
+def placed_order(order: PlacedOrder | ReportedOrder, asked: Asked, reply: Reply) -> OrderResult:
     """Return a placed order with its fills.
 
     Raises `MismatchedReply` when the reply is about another order, `Unreadable` when it contradicts

@@ -59,6 +59,7 @@ class Rules:
 
     instrument: Instrument
     order_types: frozenset[str]
+    oco_allowed: bool
     iceberg_allowed: bool
     trailing_allowed: bool
     qty_unit: Decimal
@@ -89,6 +90,7 @@ def parse_rules(info: SymbolInfo, exchange_filters: Iterable[Entry] = ()) -> Rul
             status=info.status,
         ),
         order_types=frozenset(info.order_types),
+        oco_allowed=info.oco_allowed,
         iceberg_allowed=info.iceberg_allowed,
         trailing_allowed=info.allow_trailing_stop,
         qty_unit=Decimal(1).scaleb(-info.base_asset_precision),
@@ -124,6 +126,9 @@ def find_list_violation(
     rules: Rules, orders: Sequence[OrderRequest], context: Context = UNKNOWN
 ) -> Violation | None:
     """Return the first rule that an order list of these `orders` breaks; as `find_violation`."""
+    if not rules.oco_allowed:
+        symbol = rules.instrument.venue_symbol
+        return Violation("order_type", f"OCO orders are not supported for {symbol}")
     for order in orders:
         violation = _unsupported(rules, order) or _broken_by_itself(rules, order, context)
         if violation:

@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Final
 
 from otonom_trader.brokers.binance.account import AccountReader
-from otonom_trader.brokers.binance.errors import check
+from otonom_trader.brokers.binance.errors import Reply, check
 from otonom_trader.brokers.binance.hosts import choose_base_url
 from otonom_trader.brokers.binance.market_data import ASKED, DEFAULT_DEPTH, MAX_DEPTH
+from otonom_trader.brokers.binance.order_lists import find_problem, orders_of
 from otonom_trader.brokers.binance.orders import Asked, order_params
 from otonom_trader.brokers.binance.outcome import (
     FAILED_TO_CANCEL,
@@ -25,7 +26,6 @@ from otonom_trader.brokers.binance.outcome import (
     rejected,
     unknown,
 )
-from otonom_trader.brokers.binance.rules import find_violation
 from otonom_trader.brokers.binance.signed_rest import ShadowTransport
 from otonom_trader.brokers.binance.signing import Credentials
 from otonom_trader.domain.amount import ZERO
@@ -95,11 +95,11 @@ class BinanceShadow(AccountReader):
             rules = await self._listing.rules(req.symbol, slack=2)
             instrument = rules.instrument
             asked = Asked(instrument.venue_symbol, asked.client_order_id, req)
-            violation = find_violation(rules, req, self._prices.context(rules))
+            violation = find_problem(rules, asked, self._prices.context(rules))
             if violation:
                 return refused(asked, violation)
             fee_rate = await self._taker_rate(req.side)
-            reply = await self._transport.validate(order_params(asked))
+            reply = await self._validate(asked)
         except VenueError as error:
             return not_sent(draft(asked), error, FAILED_TO_PLACE)
         known = draft(asked, reply)
@@ -138,6 +138,15 @@ class BinanceShadow(AccountReader):
     async def find_order(self, symbol: str, client_order_id: str) -> OrderResult | None:
         """Return None: nothing was ever there."""
         return None
+
+    async def _validate(self, asked: Asked) -> Reply:
+        """Have an order checked; of a pair, which no test endpoint takes, each of the two."""
+        first, *others = orders_of(asked.order)
+        reply = await self._transport.validate(order_params(replace(asked, order=first)))
+        for order in others:
+            if 200 <= reply.status < 300:
+                reply = await self._transport.validate(order_params(replace(asked, order=order)))
+        return reply
 
     async def _walk(self, instrument: Instrument, req: OrderRequest, since_ns: int) -> Walk:
         """Walk a book that was the venue's at `since_ns` or later."""

@@ -28,6 +28,7 @@ from otonom_trader.brokers.binance.weights import (
     MY_TRADES,
     OPEN_ORDERS,
     ORDER,
+    ORDER_LIST_OCO,
     ORDER_TEST,
     PLACE_OR_CANCEL,
     SESSION,
@@ -39,6 +40,7 @@ from otonom_trader.domain.ports import Clock, KillGate
 
 ORDER_PLACE: Final = "order.place"
 ORDER_CANCEL: Final = "order.cancel"
+LIST_PLACE: Final = "orderList.place.oco"
 
 REST: Final = "rest"
 AUTO: Final = "auto"
@@ -74,6 +76,7 @@ class LiveRequest(GuardedRequest):
         ("GET", ORDER),
         ("GET", MY_TRADES),
         ("POST", ORDER),
+        ("POST", ORDER_LIST_OCO),
         ("DELETE", ORDER),
     }
 
@@ -160,7 +163,7 @@ class LiveTransport(SignedTransport):
     """
 
     request_class = LiveRequest
-    ws_methods = frozenset({ORDER_PLACE, ORDER_CANCEL})
+    ws_methods = frozenset({ORDER_PLACE, LIST_PLACE, ORDER_CANCEL})
 
     def __init__(
         self,
@@ -177,29 +180,36 @@ class LiveTransport(SignedTransport):
 
     async def place(self, params: Params) -> Reply:
         """Place an order; raises `TradingHalted` when the gate is shut, `NotSent` likewise."""
-        return await self._order("POST", ORDER_PLACE, params, self._order_toll())
+        return await self._order("POST", ORDER, ORDER_PLACE, params, self._order_toll(1))
+
+    async def place_list(self, params: Params) -> Reply:
+        """Place a pair of which one cancels the other; raises as `place` does."""
+        toll = self._order_toll(2)
+        return await self._order("POST", ORDER_LIST_OCO, LIST_PLACE, params, toll)
 
     async def cancel(self, params: Params) -> Reply:
         """Cancel an order; the gate does not hold cancels back."""
         toll = Toll(self.governor, PLACE_OR_CANCEL, Lane.URGENT)
-        return await self._order("DELETE", ORDER_CANCEL, params, toll)
+        return await self._order("DELETE", ORDER, ORDER_CANCEL, params, toll)
 
-    async def _order(self, method: str, ws_method: str, params: Params, permit: Permit) -> Reply:
+    async def _order(
+        self, method: str, path: str, ws_method: str, params: Params, permit: Permit
+    ) -> Reply:
         if self._order_transport == REST or (
             self._order_transport == AUTO and not self.ws_api.is_open
         ):
-            return await self._signed(method, ORDER, params, permit)
+            return await self._signed(method, path, params, permit)
         try:
             return await self._over_ws(ws_method, params, permit)
         except NotSent:
             # Nothing has left, so that nothing is sent twice.
             if self._order_transport != AUTO:
                 raise
-        return await self._signed(method, ORDER, params, permit)
+        return await self._signed(method, path, params, permit)
 
     def check_room(self) -> None:
         """Return when the limits leave room for an order; raises `Paused` otherwise."""
-        self.governor.check(PLACE_OR_CANCEL, Lane.ORDER, is_order=True)
+        self.governor.check(PLACE_OR_CANCEL, Lane.ORDER, orders=1)
 
-    def _order_toll(self) -> Toll:
-        return Toll(self.governor, PLACE_OR_CANCEL, Lane.ORDER, is_order=True, gate=self._gate)
+    def _order_toll(self, orders: int) -> Toll:
+        return Toll(self.governor, PLACE_OR_CANCEL, Lane.ORDER, orders=orders, gate=self._gate)

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from otonom_trader.brokers.binance.errors import AUTH, Unreadable
+from otonom_trader.brokers.binance.order_lists import as_news, own_id
 from otonom_trader.brokers.binance.wire import moment, number
 from otonom_trader.brokers.binance.ws_frames import Incoming
 from otonom_trader.domain.account import Balance
@@ -28,6 +29,7 @@ from otonom_trader.domain.venue_event import (
 _TRADE: Final = "TRADE"
 _REJECTED: Final = "REJECTED"
 _NO_REASON: Final = "NONE"
+_NO_LIST: Final = -1
 _OVERDUE_NS: Final = 10 * 1_000_000_000
 
 
@@ -59,6 +61,7 @@ class ExecutionReport(msgspec.Struct, gc=False):
     transaction_time: int = msgspec.field(name="T")
     trade_id: int = msgspec.field(name="t")
     is_maker: bool = msgspec.field(name="m")
+    order_list_id: int = msgspec.field(name="g")
     expiry_reason: str | None = msgspec.field(name="eR", default=None)
 
 
@@ -103,27 +106,27 @@ def order_update(report: ExecutionReport) -> OrderUpdate:
     """Return the order after a report, with the fill it brought."""
     at = moment(report.transaction_time)
     qty, filled = number(report.qty), number(report.filled_qty)
-    own_id = report.original_client_order_id or report.client_order_id
+    client_id = report.original_client_order_id or report.client_order_id
     refused = report.execution_type == _REJECTED
-    return OrderUpdate(
-        own_id,
-        OrderResult(
-            state=OrderState.REJECTED if refused else OrderState.ACCEPTED,
-            symbol=report.symbol,
-            side=report.side,
-            order_id=str(report.order_id),
-            client_order_id=own_id,
-            status=report.status,
-            message=_message(report),
-            code=report.reject_reason.lower() if refused else None,
-            qty=qty,
-            price=number(report.price) or None,
-            filled_qty=filled,
-            quote_qty=number(report.quote_qty),
-            fills=(_fill(report, at),) if report.execution_type == _TRADE else (),
-            transact_time=at,
-        ),
+    told = OrderResult(
+        state=OrderState.REJECTED if refused else OrderState.ACCEPTED,
+        symbol=report.symbol,
+        side=report.side,
+        order_id=str(report.order_id),
+        client_order_id=client_id,
+        status=report.status,
+        message=_message(report),
+        code=report.reject_reason.lower() if refused else None,
+        qty=qty,
+        price=number(report.price) or None,
+        filled_qty=filled,
+        quote_qty=number(report.quote_qty),
+        fills=(_fill(report, at),) if report.execution_type == _TRADE else (),
+        transact_time=at,
     )
+    if report.order_list_id != _NO_LIST:
+        told = as_news(told)
+    return OrderUpdate(own_id(client_id), told)
 
 
 def balances_update(position: AccountPosition) -> BalancesUpdate:

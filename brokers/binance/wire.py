@@ -41,6 +41,7 @@ class SymbolInfo(_Wire):
     quote_asset: str
     quote_asset_precision: int
     order_types: list[str]
+    oco_allowed: bool
     iceberg_allowed: bool
     allow_trailing_stop: bool
     is_spot_trading_allowed: bool
@@ -150,7 +151,10 @@ class KeyRestrictions(_Wire):
 
 
 class Order(_Wire, kw_only=True):
-    """What every reply about an order tells; the last three where the order has them."""
+    """What every reply about an order tells; the last where the order has them.
+
+    `order_list_id` is -1 for one that is of no list.
+    """
 
     symbol: str
     order_id: int
@@ -165,6 +169,7 @@ class Order(_Wire, kw_only=True):
     stop_price: str | None = None
     iceberg_qty: str | None = None
     trailing_delta: int | None = None
+    order_list_id: int = -1
 
 
 class OrderFill(_Wire):
@@ -184,11 +189,30 @@ class PlacedOrder(Order):
     fills: list[OrderFill]
 
 
+class ReportedOrder(Order):
+    """An order in the reply to a list's placement; such orders are not filled at once."""
+
+    transact_time: int
+    fills: list[OrderFill] = msgspec.field(default_factory=list)
+
+
+class PlacedList(_Wire):
+    """POST /api/v3/orderList/oco with newOrderRespType=FULL."""
+
+    order_reports: list[ReportedOrder]
+
+
 class CancelledOrder(Order):
     """DELETE /api/v3/order; `client_order_id` is the cancel's own."""
 
     orig_client_order_id: str
     transact_time: int
+
+
+class CancelledList(_Wire):
+    """DELETE /api/v3/order of an order that is of a list: all of the list are cancelled."""
+
+    order_reports: list[CancelledOrder]
 
 
 class QueriedOrder(Order):

@@ -32,7 +32,7 @@ def gate_removed() -> None:
     """The kill switch is asked when an order is judged, and not again before its bytes leave."""
 
     def ungated(self: LiveTransport) -> Toll:
-        return Toll(self.governor, PLACE_OR_CANCEL, Lane.ORDER, is_order=True)
+        return Toll(self.governor, PLACE_OR_CANCEL, Lane.ORDER, orders=1)
 
     put(LiveTransport, "_order_toll", ungated)
 

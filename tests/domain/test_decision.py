@@ -112,8 +112,17 @@ def test_hold_needs_nothing_but_a_symbol() -> None:
         ({"stregth": 1}, "unknown field 'stregth'; did you mean 'strength'?"),
         ({"source": "x"}, "unknown field 'source'"),
         (
-            {"order_type": "OCO"},
-            f"order_type must be one of {', '.join(OrderType)}, not 'OCO'",
+            {"order_type": "OTO"},
+            f"order_type must be one of {', '.join(OrderType)}, not 'OTO'",
+        ),
+        ({"order_type": "OCO", "stop_price": 3}, "price is needed for an OCO order"),
+        (
+            {"order_type": "OCO", "price": 3, "trailing_delta_bps": 9},
+            "an OCO order has a stop_price, and does not trail",
+        ),
+        (
+            {"order_type": "OCO", "price": 5, "stop_price": 3},
+            "price must be below stop_price for a BUY OCO order",
         ),
         ({"order_type": "LIMIT"}, "price is needed for a LIMIT order"),
         (

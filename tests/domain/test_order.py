@@ -16,7 +16,9 @@ from otonom_trader.domain.order import (
     TimeInForce,
 )
 
-TYPES = "MARKET, LIMIT, LIMIT_MAKER, STOP_LOSS, STOP_LOSS_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT"
+TYPES = (
+    "MARKET, LIMIT, LIMIT_MAKER, STOP_LOSS, STOP_LOSS_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT, OCO"
+)
 
 
 def test_the_guides_market_order_needs_symbol_side_and_quantity() -> None:

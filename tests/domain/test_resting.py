@@ -168,3 +168,30 @@ def test_whatever_the_market_does_no_order_overfills_or_crosses_its_limit(
         assert (waiting.so_far.status is PaperStatus.FILLED) is (waiting.left == 0)
         if waiting.has_ended:
             break
+
+
+def pair_of(side: str, price: int, stop_price: int) -> RestingOrder:
+    return resting(OrderRequest("BTCUSDT", side, 2, price, "OCO", stop_price=stop_price))
+
+
+def test_a_pair_takes_its_profit_at_its_limit() -> None:
+    done = met(pair_of("SELL", 110, 90), book(99, 101), book(111, 113, qty=2))
+    assert (done.so_far.status, done.so_far.avg_price) == (PaperStatus.FILLED, D(110))
+
+
+def test_a_pair_stops_its_loss_at_market() -> None:
+    for waiting, crash in ((pair_of("SELL", 110, 90), book(80, 82, qty=2)),
+                           (pair_of("BUY", 90, 110), book(118, 120, qty=2))):  # fmt: skip
+        done = met(waiting, book(99, 101), crash)
+        walk = crash.walk(waiting.order.side, D(2))
+        assert (done.so_far.status, done.so_far.quote_qty) == (PaperStatus.FILLED, walk.quote_qty)
+
+
+def test_a_pair_whose_limit_has_begun_to_fill_has_no_stop_any_more() -> None:
+    begun = met(pair_of("SELL", 110, 90), book(110, 112))
+    assert begun.so_far.qty == 1
+    assert met(begun, book(80, 82)) == begun
+
+
+def test_a_pair_sets_aside_what_its_stop_may_cost() -> None:
+    assert pair_of("BUY", 90, 110).locked == ("USDT", D(220))

@@ -17,6 +17,8 @@ Rows = Sequence[Mapping[str, Any]]
 Truth = Mapping[str, Any]
 
 ZERO = Decimal(0)
+_STOP = "-stop"
+"""What the client id of a pair's stop ends with."""
 
 
 def no_decision_executed_twice(truth: Truth, quantities: Collection[str] | None = None) -> None:
@@ -24,6 +26,7 @@ def no_decision_executed_twice(truth: Truth, quantities: Collection[str] | None 
 
     `quantities` are those that belong to one decision alone; all of them unless given.
     """
+    truth = _with_pairs_folded(truth)
     own = None if quantities is None else {Decimal(quantity) for quantity in quantities}
     for name in ("origClientOrderId", "origQty"):
         counts = Counter(
@@ -69,6 +72,7 @@ def journal_equals_truth(orders: Rows, executions: Rows, truth: Truth) -> None:
         for row in orders
         if row["state"] == "ACCEPTED"
     }
+    truth = _with_pairs_folded(truth)
     fees = _fees(truth["fills"])
     accepted = {
         order["origClientOrderId"]: (
@@ -97,6 +101,34 @@ def journal_equals_truth(orders: Rows, executions: Rows, truth: Truth) -> None:
         assert Decimal(row["broker_qty"]) == filled
         if filled:
             assert Decimal(row["broker_fill_price"]) == quote / filled
+
+
+def _with_pairs_folded(truth: Truth) -> Truth:
+    """Return the truth with each pair of ours as one order: its limit, with the stop's fills."""
+    ids = {order["origClientOrderId"]: order for order in truth["orders"]}
+    stops = {name: order for name, order in ids.items() if name.endswith(_STOP)}
+    orders = []
+    for name, order in ids.items():
+        if name in stops:
+            continue
+        stop = stops.get(name + _STOP)
+        orders.append(order if stop is None else _folded(order, stop))
+    owner = {
+        stop["orderId"]: ids[name.removesuffix(_STOP)]["orderId"] for name, stop in stops.items()
+    }
+    fills = [
+        fill | {"orderId": owner.get(fill["orderId"], fill["orderId"])} for fill in truth["fills"]
+    ]
+    return {**truth, "orders": orders, "fills": fills}
+
+
+def _folded(limit: Mapping[str, Any], stop: Mapping[str, Any]) -> dict[str, Any]:
+    sums = {
+        name: str(Decimal(limit[name]) + Decimal(stop[name]))
+        for name in ("executedQty", "cummulativeQuoteQty")
+    }
+    ended = stop if Decimal(stop["executedQty"]) else limit
+    return {**limit, **sums, "status": ended["status"]}
 
 
 def orders_are_trades(truth: Truth) -> None:

@@ -33,6 +33,7 @@ BTCUSDT: dict[str, Any] = {
     "quoteAssetPrecision": 8,
     "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
     "icebergAllowed": True,
+    "ocoAllowed": True,
     "allowTrailingStop": True,
     "isSpotTradingAllowed": True,
     "filters": [

@@ -31,6 +31,9 @@ READ_BY: Final[dict[str, Any]] = {
     "GET /api/v3/myTrades": list[wire.Trade],
     "POST /api/v3/order": wire.PlacedOrder,
     "DELETE /api/v3/order": wire.CancelledOrder,
+    "POST /api/v3/orderList/oco": wire.PlacedList,
+    # Not called: a cancel of one of a pair is answered in this form.
+    "DELETE /api/v3/orderList": wire.CancelledList,
     "POST /api/v3/order/test": dict[str, Any],
     "GET /sapi/v1/account/apiRestrictions": wire.KeyRestrictions,
     # Over the WebSocket API; those that are asked over REST here are answered in the same form.
@@ -48,6 +51,7 @@ READ_BY: Final[dict[str, Any]] = {
     "myTrades": list[wire.Trade],
     "order.place": wire.PlacedOrder,
     "order.cancel": wire.CancelledOrder,
+    "orderList.place.oco": wire.PlacedList,
     "order.test": dict[str, Any],
     "session.logon": dict[str, Any],
     "userDataStream.subscribe": dict[str, Any],

@@ -67,6 +67,7 @@ def test_an_event_is_read_exactly(price: str, qty: str, quote_qty: str, fee: str
         "t": 2,
         "T": 3,
         "m": False,
+        "g": -1,
         "e": "executionReport",
     }
     update = user_data.read_event(json.dumps(whole).encode())

@@ -31,6 +31,7 @@ from tests.brokers.binance.local_venue import (
 )
 
 D = Decimal
+SINGLE = [kind for kind in OrderType if kind is not OrderType.OCO]
 CENT = D("0.01")
 UNIT = D("0.00000001")
 
@@ -116,7 +117,7 @@ class Orders:
         self._compared = price
 
     def make(self, random: Random) -> OrderRequest:
-        kind, side = random.choice(list(OrderType)), random.choice(list(Side))
+        kind, side = random.choice(SINGLE), random.choice(list(Side))
         unit = random.choice((CENT, CENT, UNIT, UNIT / 10))
         price = self._price(random, side, unit) if kind.has_limit else None
         qty = self._qty(random, price or self._compared)
@@ -170,7 +171,7 @@ async def test_single_orders_are_judged_as_the_venue_judges_them(venue: Venue, t
             filters=filters,
             icebergAllowed=random.randrange(8) > 0,
             allowTrailingStop=random.randrange(8) > 0,
-            orderTypes=["LIMIT", "STOP_LOSS"] if random.randrange(9) == 0 else list(OrderType),
+            orderTypes=["LIMIT", "STOP_LOSS"] if random.randrange(9) == 0 else SINGLE,
         )
         context = venue.prices(symbol, mins)
         orders = Orders(symbol, rules, context)
@@ -242,7 +243,7 @@ def count_filters(draw: st.DrawFn, target: str) -> tuple[list[dict[str, Any]], .
 
 def passive(random: Random, symbol: str, kind: OrderType | None = None) -> OrderRequest:
     """An order that does not trade: far from the market, which is at 97 to 103."""
-    kind = kind or random.choice([kind for kind in OrderType if kind is not OrderType.MARKET])
+    kind = kind or random.choice([kind for kind in SINGLE if kind is not OrderType.MARKET])
     side = random.choice(list(Side))
     price = (D(80) if side is Side.BUY else D(130)) if kind.has_limit else None
     terms: dict[str, Any] = {}

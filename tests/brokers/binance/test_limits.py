@@ -35,9 +35,9 @@ def weight(used: int, limit: int = 0) -> Usage:
     return Usage(REQUEST_WEIGHT, 60, used, limit)
 
 
-def may(governor: RateGovernor, lane: Lane, weight: int = 1, *, is_order: bool = False) -> bool:
+def may(governor: RateGovernor, lane: Lane, weight: int = 1, *, orders: int = 0) -> bool:
     try:
-        governor.check(weight, lane, is_order=is_order)
+        governor.check(weight, lane, orders=orders)
     except Paused:
         return False
     return True
@@ -47,7 +47,7 @@ def test_an_ordinary_reply_pauses_nothing() -> None:
     governor = RateGovernor(ManualClock())
     for status in (200, 400, 401, 500, 503):
         governor.observe(reply(status))
-    governor.check(1, Lane.ORDINARY, is_order=True)
+    governor.check(1, Lane.ORDINARY, orders=1)
 
 
 @pytest.mark.parametrize(
@@ -69,10 +69,10 @@ def test_everything_pauses_until_the_venue_listens_again(answer: Reply, seconds:
     with pytest.raises(Paused, match=f"HTTP {answer.status} .* another 1 s"):
         governor.check(1, Lane.ORDINARY)
     with pytest.raises(Paused):
-        governor.check(1, Lane.ORDER, is_order=True)
+        governor.check(1, Lane.ORDER, orders=1)
     assert governor.order_pause_seconds() == 1
     clock.advance(1)
-    governor.check(1, Lane.ORDER, is_order=True)
+    governor.check(1, Lane.ORDER, orders=1)
 
 
 @pytest.mark.parametrize(("retry_after", "seconds"), [(4.0, 4), (None, 10)])
@@ -85,9 +85,9 @@ def test_a_used_up_order_limit_pauses_new_orders_only(
     governor.check(1, Lane.ORDINARY)
     clock.advance(seconds - 1)
     with pytest.raises(Paused, match="order rate limit"):
-        governor.check(1, Lane.ORDER, is_order=True)
+        governor.check(1, Lane.ORDER, orders=1)
     clock.advance(1)
-    governor.check(1, Lane.ORDER, is_order=True)
+    governor.check(1, Lane.ORDER, orders=1)
 
 
 def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
@@ -179,20 +179,20 @@ def test_orders_are_counted_in_both_windows_and_given_back_as_the_venue_says() -
     clock = ManualClock()
     governor = RateGovernor(clock)
     governor.learn((Usage(ORDERS, 10, 0, 2), Usage(ORDERS, 86_400, 0, 5)))
-    toll = Toll(governor, 1, Lane.ORDER, is_order=True)
+    toll = Toll(governor, 1, Lane.ORDER, orders=1)
     for _ in range(2):
         toll.check()
         toll.left()
-    assert not may(governor, Lane.ORDER, is_order=True)
+    assert not may(governor, Lane.ORDER, orders=1)
     assert may(governor, Lane.ORDER)  # a query is no order
     toll.answered(reply(200, Usage(ORDERS, 10, 0), Usage(ORDERS, 86_400, 4)))
-    assert may(governor, Lane.ORDER, is_order=True) is False  # one is still on its way: 4 + 1
+    assert may(governor, Lane.ORDER, orders=1) is False  # one is still on its way: 4 + 1
     toll.answered(reply(200, Usage(ORDERS, 10, 0), Usage(ORDERS, 86_400, 4)))
-    assert may(governor, Lane.ORDER, is_order=True)
+    assert may(governor, Lane.ORDER, orders=1)
     governor.observe(reply(200, Usage(ORDERS, 86_400, 5)))
     assert governor.order_pause_seconds() == pytest.approx(85_400)
     clock.advance(85_400)
-    assert may(governor, Lane.ORDER, is_order=True)
+    assert may(governor, Lane.ORDER, orders=1)
 
 
 @given(st.lists(st.tuples(st.integers(1, 100), st.booleans(), st.integers(0, 30))))
