@@ -1,19 +1,18 @@
 """The guard: the one place an order leaves from, and everything that must hold before it does."""
 
 import asyncio
-import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Self
 
 from otonom_trader.brokers.account_book import AccountBook
 from otonom_trader.brokers.base import PositionRow, Venue
+from otonom_trader.brokers.by_hand import plan_by_hand
 from otonom_trader.brokers.outcomes import UNKNOWN_MESSAGE, Carried, Outcomes
 from otonom_trader.brokers.paper import PaperBroker, SimulatedAccount, taken_at_once
 from otonom_trader.brokers.plan import (
     Plan,
-    flat_market,
     intent_of,
     proposal_of,
     reservation_of,
@@ -21,20 +20,17 @@ from otonom_trader.brokers.plan import (
     unsent,
     unsent_row,
 )
-from otonom_trader.brokers.resting import Moved, RestingOrders
+from otonom_trader.brokers.resting import Moved
 from otonom_trader.domain.account import AccountKey, Balance
 from otonom_trader.domain.amount import ZERO, Number, positive
 from otonom_trader.domain.clock import SystemClock
-from otonom_trader.domain.decision import Decision, Direction
 from otonom_trader.domain.errors import JournalError, NotReady, PaperOnly, TradingHalted, VenueError
 from otonom_trader.domain.execution import SimulatedFill, Stage
-from otonom_trader.domain.ids import client_order_id
-from otonom_trader.domain.intent import Claim, Entry, Intent, LedgerChange
+from otonom_trader.domain.intent import Entry, Intent, LedgerChange
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
-from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderType
+from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
 from otonom_trader.domain.ports import Clock, IntentLog, KillGate
-from otonom_trader.domain.resting import Leg
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.exposure import Exposure
 from otonom_trader.risk.limits import RiskGuardrails
@@ -84,14 +80,13 @@ class GuardedBroker:
         self._intents = intents
         self._gate = gate
         self._clock = clock or SystemClock()
-        self.resting = RestingOrders(self.account, intents, self._clock)
         self.outcomes = Outcomes(
-            self.account, shadow, intents, self.mode, self._clock, self.resting, taker_fee_pct
+            self.account, shadow, intents, self.mode, self._clock, taker_fee_pct
         )
+        self.resting = self.outcomes.resting
         self._taker_fee_pct = taker_fee_pct
         self.heed = heed
         self._lock = asyncio.Lock()  # from judging to the record, on the paper account
-        self._numbers = itertools.count(1)
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,7 +115,7 @@ class GuardedBroker:
             return unsent(req, f"Not sent: {NEEDS_JOURNAL}", "no_journal")
         recorded = asyncio.Event()
         try:
-            plan = await self._plan(req, price)
+            plan = await plan_by_hand(self.venue, self._clock, req, price)
             req = plan.order
             return (await self.carry_out(plan, equity, recorded.set)).result
         except (VenueError, JournalError, NotReady) as failure:
@@ -218,21 +213,12 @@ class GuardedBroker:
         if halted is not None:
             return []
         async with self._lock, self.outcomes.lock:
-            moved = await self.resting.meet(market)
-            self._tell_outcomes(moved)
-        return moved
+            return await self.resting.meet(market)
 
     async def cancel_resting(self) -> list[Moved]:
         """End all that rests in simulations, as a kill does at the venue."""
         async with self._lock, self.outcomes.lock:
-            moved = await self.resting.cancel_all()
-            self._tell_outcomes(moved)
-        return moved
-
-    def _tell_outcomes(self, moved: Iterable[Moved]) -> None:
-        for order, _ in moved:
-            if order.leg is Leg.PAPER:
-                self.outcomes.paper_moved(order.order.client_order_id or "", order.so_far)
+            return await self.resting.cancel_all()
 
     async def freshen(self, instrument: Instrument, market: MarketSnapshot | None) -> None:
         """Read account and marks where judging `instrument` would see them missing or stale.
@@ -280,42 +266,6 @@ class GuardedBroker:
     @property
     def _reads_account(self) -> bool:
         return self.mode is not Mode.OFF and self._shadow is None
-
-    async def _plan(self, req: OrderRequest, price: Decimal | None) -> Plan:
-        """Make a plan of an order placed by hand: a decision of its own."""
-        started_ns, now = self._clock.monotonic_ns(), self._clock.now()
-        if price is None and req.limit_price is None:
-            price = req.price
-        instrument = await self.venue.get_instrument(req.symbol)
-        try:
-            market = await self.venue.get_market(req.symbol)
-        except VenueError:
-            if price is None or self.mode is Mode.LIVE:
-                raise
-            market = flat_market(instrument.symbol, price, now, started_ns)
-            if req.order_type is OrderType.MARKET:
-                req = replace(req, price=price)
-        decision = Decision(
-            id=req.client_order_id or f"{now.isoformat()}#{started_ns}#{next(self._numbers)}",
-            symbol=instrument.symbol.canonical,
-            direction=Direction(req.side),
-            qty=req.qty,
-            price=req.limit_price,
-            created_at=now,
-        )
-        order = req
-        if order.client_order_id is None:
-            key = await self.venue.get_account_key()
-            order = replace(req, client_order_id=client_order_id(key, decision.key))
-        return Plan(
-            claim=Claim(decision, now),
-            order=order,
-            instrument=instrument,
-            market=market,
-            requested_qty=req.qty,
-            started_ns=started_ns,
-            current_price=price if self.mode is Mode.LIVE else None,
-        )
 
     async def _judge_and_record(
         self, plan: Plan, account: AccountKey, current_equity: Decimal | None, arrived_ns: int

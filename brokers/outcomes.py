@@ -76,11 +76,10 @@ class Outcomes:
         intents: IntentLog | None,
         mode: Mode,
         clock: Clock,
-        resting: RestingOrders,
         taker_fee_pct: Decimal,
     ) -> None:
         self._account = account
-        self._resting = resting
+        self.resting = RestingOrders(account, intents, clock, self.paper_moved)
         self._taker_fee_pct = taker_fee_pct
         self._shadow = shadow
         self._intents = intents
@@ -170,7 +169,7 @@ class Outcomes:
             self._book(intent, told, row, change, started_ns)
             if rests is not None and self._shadow is not None:
                 met = [Level(fill.price, fill.qty) for fill in result.fills]
-                self._resting.hold(rests, self._shadow, met)
+                self.resting.hold(rests, self._shadow, met)
         return Carried(result, row, is_news=not has_ended and _differ(before, row))
 
     def paper_moved(self, client_order_id: str, paper: SimulatedFill) -> None:

@@ -1,13 +1,13 @@
 """Orders that rest on simulated accounts: moved on as the market is read, in the journal first."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from otonom_trader.brokers.account_book import AccountBook
 from otonom_trader.brokers.paper import SimulatedAccount
 from otonom_trader.brokers.taken import TakenLiquidity
 from otonom_trader.domain.decision import DecisionKey
-from otonom_trader.domain.execution import PaperStatus, TradeExecutionLog
+from otonom_trader.domain.execution import PaperStatus, SimulatedFill, TradeExecutionLog
 from otonom_trader.domain.intent import LedgerChange, Reservation
 from otonom_trader.domain.ledger import Payment
 from otonom_trader.domain.market import Level, MarketSnapshot
@@ -26,11 +26,19 @@ class RestingOrders:
     """The orders that rest on simulated accounts.
 
     What an order may still take is locked on its account, and stands as a reservation where that is
-    the account `judged`. Without `intents` there is no journal. Callers see to it that nothing else
+    the account `judged`. Without `intents` there is no journal. `paper_moved` is told how far the
+    paper leg of an order has come, by its client order id. Callers see to it that nothing else
     moves an account meanwhile.
     """
 
-    def __init__(self, judged: AccountBook, intents: IntentLog | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        judged: AccountBook,
+        intents: IntentLog | None,
+        clock: Clock,
+        paper_moved: Callable[[str, SimulatedFill], None],
+    ) -> None:
+        self._paper_moved = paper_moved
         self._judged = judged
         self._intents = intents
         self._clock = clock
@@ -99,6 +107,8 @@ class RestingOrders:
         if change is not None:
             account.book(change)
         self._keep(resting, account)
+        if resting.leg is Leg.PAPER:
+            self._paper_moved(resting.order.client_order_id or "", resting.so_far)
         return Moved(resting, row)
 
     def _keep(self, resting: RestingOrder, account: SimulatedAccount) -> None:

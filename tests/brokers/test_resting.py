@@ -33,7 +33,10 @@ class Desk:
         ledger = Ledger({asset: D(amount) for asset, amount in amounts.items()})
         self.account = SimulatedAccount("paper", ledger)
         self.book = AccountBook("USDT", self.account)
-        self.resting = RestingOrders(self.book, None, Noon())
+        self.told: list[str] = []
+        self.resting = RestingOrders(
+            self.book, None, Noon(), lambda id_, _fill: self.told.append(id_)
+        )
 
     def rest(self, id_: str, side: str, qty: int, price: int) -> RestingOrder:
         order = RestingOrder(
@@ -72,6 +75,7 @@ async def test_what_one_order_took_is_not_there_for_the_next_nor_the_next_time()
     assert await desk.meet(90, 99) == {"1": PaperStatus.RESTING}
     assert await desk.meet(90, 99) == {}
     assert await desk.meet(90, 99, qty=3) == {"1": PaperStatus.FILLED}
+    assert len(desk.told) == 2
 
 
 async def test_what_an_order_may_still_take_is_locked_and_counts_as_pending() -> None:
