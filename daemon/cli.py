@@ -104,6 +104,13 @@ def decide(
     qty: Annotated[str | None, typer.Option(help="Quantity in the base asset.")] = None,
     notional: Annotated[str | None, typer.Option(help="Amount in the quote asset.")] = None,
     price: Annotated[str | None, typer.Option(help="Makes it a limit order.")] = None,
+    order_type: Annotated[
+        str | None, typer.Option(help="Such as STOP_LOSS or OCO; by default MARKET or LIMIT.")
+    ] = None,
+    stop_price: Annotated[str | None, typer.Option(help="Where a stop triggers.")] = None,
+    trailing_delta_bps: Annotated[
+        str | None, typer.Option(help="How far a stop follows the market, in 0.01 %.")
+    ] = None,
     expires_in: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Not executed any later.")
     ] = None,
@@ -122,6 +129,9 @@ def decide(
         "qty": qty,
         "notional": notional,
         "price": price,
+        "order_type": order_type,
+        "stop_price": stop_price,
+        "trailing_delta_bps": trailing_delta_bps,
         "created_at": now.isoformat(),
         "expires_at": expires_at.isoformat() if expires_at else None,
         "reason": reason,
