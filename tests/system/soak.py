@@ -33,7 +33,7 @@ from tests.system.harness import CLOCK, until
 from tests.system.rig import Rig, rig
 from tests.system.soak_apart import run_apart
 from tests.system.soak_faults import KINDS, Storm
-from tests.system.soak_trading import come_to_rest, every, listed, trade
+from tests.system.soak_trading import all_at_their_end, come_to_rest, every, listed, trade
 from tests.system.venue_process import far_venue
 
 AT_ONCE = 24
@@ -157,6 +157,7 @@ class Soak:
         async with asyncio.TaskGroup() as tasks:
             chores = [
                 tasks.create_task(every(0.5, one.floor.resolver.settle_unknown)),
+                tasks.create_task(every(1.0, one.chores.follow_resting)),
                 tasks.create_task(every(2.0, lambda: one.recovery.refresh(one.floor))),
                 tasks.create_task(every(20.0, lambda: one.recovery.look_over(one.floor))),
             ]
@@ -188,6 +189,7 @@ class Soak:
         """Put time ahead; from then on everything that was sent is found, or proven absent."""
         one.jump.seconds += _QUIET_SECONDS
         await until(lambda: not one.floor.resolver.unknown, "nothing UNKNOWN past its fence", 120)
+        await until(lambda: all_at_their_end(one), "every order at its end", 120)
         # The connections that were opened meanwhile have lasted, and are replaced at once.
         one.jump.seconds += _QUIET_SECONDS
 

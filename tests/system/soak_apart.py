@@ -135,6 +135,7 @@ class Apart:
             chores = [
                 tasks.create_task(every(0.2, one.floor.resolver.settle_unknown)),
                 tasks.create_task(every(0.5, lambda: one.recovery.refresh(one.floor))),
+                tasks.create_task(every(1.0, one.chores.follow_resting)),
             ]
             workers = [tasks.create_task(work()) for _ in range(AT_ONCE)]
             await until(lambda: done.total() >= _BEFORE_AND_AFTER, f"trading before {ordeal.name}")

@@ -17,6 +17,8 @@ from tests.system.harness import until
 from tests.system.rig import Rig
 
 CLOCK = SystemClock()
+# Each is asked for and cancelled by itself, which takes longer than to place it.
+_LIMITS = 0.1
 
 
 async def trade(one: Rig, random: Random) -> TradeExecutionLog:
@@ -35,7 +37,7 @@ async def _decision(one: Rig, random: Random) -> dict[str, Any]:
         "qty": f"0.{random.randint(100, 900):05d}",
         "direction": random.choice((Direction.BUY, Direction.SELL)),
     }
-    if random.random() < 0.3:
+    if random.random() < _LIMITS:
         mark = None
         with suppress(VenueError):  # struck as well: at market, then
             mark = (await one.broker.venue.get_market("BTCUSDT")).mark
@@ -50,14 +52,15 @@ async def come_to_rest(one: Rig) -> None:
     """End all faults, and wait until every order is at its end."""
     await one.mend()
     await one.resolve()
-
-    async def settled() -> bool:
-        await one.floor.resolver.settle_unknown()
-        await one.recovery.refresh(one.floor)
-        return not one.broker.outcomes.open_orders
-
-    await until(settled, "every order at its end", seconds=120)
+    await until(lambda: all_at_their_end(one), "every order at its end", seconds=120)
     assert await one.recovery.look_over(one.floor) == []
+
+
+async def all_at_their_end(one: Rig) -> bool:
+    """Ask after every order that is not, and cancel those whose time is over."""
+    await one.floor.resolver.settle_unknown()
+    await one.recovery.refresh(one.floor)
+    return not one.broker.outcomes.open_orders
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
