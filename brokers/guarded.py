@@ -42,7 +42,7 @@ NEEDS_JOURNAL = (
 )
 DEFAULT_TAKER_FEE_PCT = Decimal("0.1")
 _FIRST_PAUSE_SECONDS = 0.1
-_MAY_LEAVE_LATER = {"unreachable", "not_sent", "paused", "clock_unsure"}
+_MAY_LEAVE_LATER = {"unreachable", "not_sent", "paused", "clock_unsure", "not_ready"}
 
 
 class GuardedBroker:

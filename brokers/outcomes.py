@@ -21,6 +21,8 @@ from otonom_trader.domain.ports import Clock, IntentLog
 from otonom_trader.domain.venue_event import OrderUpdate
 
 UNKNOWN_MESSAGE = "OUTCOME UNKNOWN, do not resend:"
+WRITTEN_OFF = "written_off"
+"""Code of a result by which a person ends an order: nobody is left to be asked for its fills."""
 _MOST_ENDED = 2_000  # late and repeated news of an ended order comes within seconds
 
 
@@ -268,5 +270,7 @@ def _check_same(known: OrderResult | None, told: OrderResult) -> None:
 def _without_end_before_its_fills(result: OrderResult) -> OrderResult:
     """Return `result` as still working while fills are missing: they are asked for, not made up."""
     if result.status is None or not result.status.terminal or has_all_fills(result):
+        return result
+    if result.code == WRITTEN_OFF:
         return result
     return replace(result, status=OrderStatus.PARTIALLY_FILLED)

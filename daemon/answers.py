@@ -2,21 +2,26 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.daemon.control import Handler
+from otonom_trader.daemon.difference import Difference
 from otonom_trader.daemon.floor import Floor
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.lifecycle import Lifecycle
-from otonom_trader.daemon.resolver import Difference
+from otonom_trader.daemon.write_off import write_off
 from otonom_trader.domain.amount import plain
+from otonom_trader.domain.errors import NotPermitted
 from otonom_trader.domain.ports import Clock
 from otonom_trader.storage.journal import Journal
 
+_LARGE = Decimal(100)
+
 
 class Answers:
-    """Status, orders, executions, kill and resume, each a mapping in and a mapping out.
+    """What a person asks of a daemon, each command a mapping in and a mapping out.
 
     `floor` returns what trades, None before the venue is reached; `resume` brings it back to
     trading once the latch is cleared, `reconcile` compares with the venue; `lost_log_lines` counts
@@ -43,6 +48,7 @@ class Answers:
         self._resume = resume
         self._reconcile = reconcile
         self._lost_log_lines = lost_log_lines
+        self._clock = clock
         self._started_at = clock.now()
 
     def handlers(self) -> dict[str, Handler]:
@@ -54,6 +60,7 @@ class Answers:
             "kill": self.kill,
             "resume": self.resume,
             "reconcile": self.reconcile,
+            "write_off": self.write_off,
         }
 
     async def status(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +86,7 @@ class Answers:
         equity = exposure.equity
         return facts | {
             "account": str(floor.desk.account),
-            "equity": None if equity is None else plain(equity),
+            "equity": None if equity is None else _worth(equity),
             "positions": sorted(exposure.positions),
             "decisions_in_flight": floor.intake.in_flight,
             "orders_unknown": floor.resolver.unknown,
@@ -108,8 +115,24 @@ class Answers:
         return await self.status({})
 
     async def reconcile(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Compare journal and venue; return in what they differed, the venue's word being booked.
-
-        Raises `NotPermitted` when they contradict each other, which halts.
-        """
+        """Compare journal and venue; return in what they differ: see `Difference`."""
         return {"rows": [difference.as_fields() for difference in await self._reconcile()]}
+
+    async def write_off(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """End an order that the venue has forgotten; raises as `write_off.write_off` does."""
+        floor = self._floor()
+        if floor is None:
+            raise NotPermitted("the venue has not been reached yet: it must be asked first")
+        row = await write_off(
+            floor.broker,
+            self._journal,
+            self._clock,
+            *(str(arguments.get(name, "")) for name in ("client_order_id", "reason", "by")),
+        )
+        filled, qty = plain(row.broker_qty), plain(row.qty)
+        return {"outcome": row.outcome, "filled_qty": filled, "qty": qty}
+
+
+def _worth(equity: Decimal) -> str:
+    """Return an equity for people: in cents, or where it is small as finely as assets are held."""
+    return plain(round(equity, 2 if abs(equity) >= _LARGE else 8))

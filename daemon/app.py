@@ -9,8 +9,10 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -23,8 +25,8 @@ from otonom_trader.daemon.follow import Follower
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.kill import KillSwitch
 from otonom_trader.daemon.lifecycle import Lifecycle
+from otonom_trader.daemon.outage import Outage
 from otonom_trader.daemon.recovery import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Recovery
-from otonom_trader.daemon.resolver import Difference
 from otonom_trader.daemon.scheduler import Scheduler
 from otonom_trader.daemon.settings import Settings, configuration_hash, effective_configuration
 from otonom_trader.daemon.systemd import Notifier
@@ -40,6 +42,16 @@ _RESOLVE_SECONDS = 1.0
 _RESTING_SECONDS = 1.0
 _KILL_WATCH_SECONDS = 0.5
 _KEY_CHECK_SECONDS = 3600.0
+_HEARTBEAT = (
+    "state",
+    "mode",
+    "equity",
+    "positions",
+    "decisions_in_flight",
+    "orders_unknown",
+    "orders_open",
+)
+"""What a heartbeat tells of the status: what may change while nothing is the matter."""
 
 
 class Daemon:
@@ -79,6 +91,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._services: list[asyncio.Task[None]] = []
         self._floor: Floor | None = None
+        self._told: tuple[DaemonState, str] | None = None
 
     async def run(self, duration_seconds: float | None = None) -> None:
         """Trade until told to stop, then drain.
@@ -96,26 +109,34 @@ class Daemon:
     async def run_once(self) -> None:
         """Take in and execute what the sources have now.
 
-        Raises `VenueUnreachable` where `run` would keep trying.
+        Raises `VenueUnreachable` where `run` would keep trying, and at the end `NotPermitted` where
+        trading is halted: decisions are denied on record and own orders cancelled, as `run` does.
         """
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             await self._open(stack)
             floor = await self._reach(stack)
             await self._recovery.reconcile(floor)
+            if self._lifecycle.switch.tripped:
+                self._halt.tripped.set()  # a latch of an earlier run is acted upon like a new one
+            await self._finish_halt(floor)
             await floor.intake.poll(tasks)
             await floor.intake.idle()
+            await self._finish_halt(floor)  # where it came meanwhile
             await self._drain()
+        self._halt.require_trading()
 
-    async def run_reconcile(self) -> list[Difference]:
-        """Bring the journal to agree with the venue, and take nothing in.
+    async def run_by_hand(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Reach the venue and answer one command as a running daemon does; take nothing in.
 
-        Returns in what they differed; raises as `run_once` does.
+        Raises as `run_once` and the command do.
         """
         async with AsyncExitStack() as stack:
             await self._open(stack)
-            found = await self._recovery.reconcile(await self._reach(stack))
+            floor = await self._reach(stack)
+            await floor.reconciler.take_up_earlier_orders()
+            result = await self._answers.handlers()[command](arguments)
             await self._drain()
-        return found
+        return result
 
     # From start to running
 
@@ -167,6 +188,8 @@ class Daemon:
         self._serve(tasks, self._whenever(self._halt.tripped, self._act_on_trip))
         floor = await self._reach_at_last(stack)
         self._halt.tripped.set()  # and once more, now that there is a venue to cancel at
+        catch_up = partial(self._recovery.catch_up, floor)
+        self._serve(tasks, self._whenever(self._recovery.due, catch_up))
         self._serve(tasks, self._follow(floor))
         await self._recovery.reconcile(floor)
         chores = Chores(self._config, floor, self._journal, self._halt, self._clock)
@@ -175,7 +198,7 @@ class Daemon:
         every(schedule.reconcile_seconds, "reconcile", lambda: self._recovery.look_over(floor))
         every(_KEY_CHECK_SECONDS, "key", chores.check_key)
         every(schedule.clock_sync_seconds, "clock", chores.sync_clock)
-        every(_RESOLVE_SECONDS, "resolve", floor.resolver.settle_unknown)
+        every(_RESOLVE_SECONDS, "resolve", lambda: self._recovery.settle(floor))
         every(_RESTING_SECONDS, "resting", chores.follow_resting)
         every(schedule.equity_snapshot_seconds, "equity", chores.record_equity)
         every(self._settings.poll_interval_seconds, "poll", lambda: floor.intake.poll(tasks))
@@ -191,11 +214,14 @@ class Daemon:
 
     async def _reach_at_last(self, stack: AsyncExitStack) -> Floor:
         pause = FIRST_PAUSE_SECONDS
+        reaching = Outage(log, self._clock, "venue.unreachable", "venue.reached")
         while True:
             try:
-                return await self._reach(stack)
+                floor = await self._reach(stack)
+                reaching.ended()
+                return floor
             except VenueUnreachable as failure:
-                log.warning("venue.unreachable", reason=str(failure), retry_in_seconds=pause)
+                reaching.failed(str(failure))
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
@@ -214,8 +240,16 @@ class Daemon:
 
     def _enter(self, phase: DaemonState) -> None:
         self._lifecycle.enter(phase)
-        state, reason = self._lifecycle.state, self._lifecycle.switch.reason
-        self._notifier.status(f"{state} in mode {self._config.mode} {reason}")
+        self._tell_state()
+
+    def _tell_state(self) -> None:
+        """Say what the state is where it is another than was said last."""
+        state = self._lifecycle.state
+        reason = self._lifecycle.switch.reason if state is DaemonState.HALTED else ""
+        if (state, reason) == self._told:
+            return
+        self._told = state, reason
+        self._notifier.status(f"{state} in mode {self._config.mode} {reason}".rstrip())
         log.info("state.changed", state=state, **({"reason": reason} if reason else {}))
 
     # While running
@@ -227,7 +261,7 @@ class Daemon:
             self._journal,
             self._clock,
             self._config.base_url,
-            catch_up=lambda lost_seconds: self._recovery.catch_up(floor, lost_seconds),
+            on_missed=lambda gap: self._recovery.miss(gap=gap),
             on_doubt=self._halt.doubt,
             on_refused=lambda reason: self._halt.trip(f"the key is refused: {reason}", "venue"),
             on_fault=self._on_journal_fault,
@@ -235,7 +269,8 @@ class Daemon:
         await follower.run()
 
     async def _heartbeat(self) -> None:
-        log.info("heartbeat", **self._answers.now())
+        facts = self._answers.now()
+        log.info("heartbeat", **{name: facts[name] for name in _HEARTBEAT if name in facts})
 
     async def _watchdog(self) -> None:
         """Tell systemd that the loop ticks and the journal answers. Source: promises.md, P11."""
@@ -244,8 +279,16 @@ class Daemon:
 
     async def _act_on_trip(self) -> None:
         if self._lifecycle.switch.tripped:
-            self._notifier.status(f"HALTED: {self._lifecycle.switch.reason}")
+            self._tell_state()
         await self._halt.act(self._floor.broker if self._floor else None)
+
+    async def _finish_halt(self, floor: Floor) -> None:
+        """Do what follows a trip, and book what came of it."""
+        if self._halt.tripped.is_set():
+            self._halt.tripped.clear()
+            self._tell_state()
+            await self._halt.act_within(self._settings.drain_timeout_seconds, floor.broker)
+            await self._recovery.look_over(floor)
 
     def _on_journal_fault(self, fault: JournalError) -> None:
         log.critical("journal.failed", reason=str(fault))

@@ -16,7 +16,7 @@ from otonom_trader.daemon.executor import ShadowModeExecutor
 from otonom_trader.daemon.kill import process_switch
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.daemon.locks import state_dir_lock
-from otonom_trader.daemon.reconcile import Reconciler, TruthInDoubt
+from otonom_trader.daemon.reconcile import Reconciler
 from otonom_trader.daemon.resolver import Resolver
 from otonom_trader.daemon.settings import Paper, Storage, find_state_dir
 from otonom_trader.domain.amount import Number
@@ -92,13 +92,12 @@ class StandaloneExecutor:
         )
         alarm = Alarm(lambda why: _halt(lifecycle, why), lambda why: _halt(lifecycle, why, "venue"))
         desk = await open_desk(stack, config, Paper(), journal, lifecycle, clock, alarm)
-        resolver = Resolver(desk.broker, clock, lambda doubt: _halt(lifecycle, doubt))
+        resolver = Resolver(desk.broker, clock)
         reconciler = Reconciler(desk.broker, resolver, journal, clock, config.base_url)
         await reconciler.take_up_earlier_orders()
-        try:
-            await reconciler.reconcile()
-        except TruthInDoubt as doubt:
-            switch.trip(str(doubt), "reconciliation")
+        for difference in await reconciler.reconcile():
+            if difference.doubt:
+                _halt(lifecycle, difference.doubt)
         lifecycle.phase = DaemonState.RUNNING
         return desk
 

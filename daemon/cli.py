@@ -6,28 +6,27 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from otonom_trader.brokers.config import BrokerConfig, get_broker_config
 from otonom_trader.daemon import tables
 from otonom_trader.daemon.config_commands import config_app
-from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask, exit_status
-from otonom_trader.daemon.kill import process_switch
-from otonom_trader.daemon.locks import wait_for_state_dir_lock
-from otonom_trader.daemon.logs import Level, LogFormat, configure_logging
+from otonom_trader.daemon.control import exit_status
+from otonom_trader.daemon.halt import is_doubt
+from otonom_trader.daemon.kill import read_latch
+from otonom_trader.daemon.launch import at_the_venue, load, person, trade
 from otonom_trader.daemon.operations import answer, kill_daemon
-from otonom_trader.daemon.settings import Settings, find_config_dir, find_state_dir, load_settings
+from otonom_trader.daemon.settings import find_state_dir, load_settings
 from otonom_trader.daemon.sources.append import append_decision
 from otonom_trader.daemon.testnet_commands import testnet_app
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.decision import Malformed, parse_decision
-from otonom_trader.domain.errors import ConfigurationError, TraderError
+from otonom_trader.domain.errors import NotPermitted, TraderError
 from otonom_trader.domain.mode import DaemonState
 
 app = typer.Typer(
@@ -86,13 +85,16 @@ def run(
     ] = None,
 ) -> None:
     """Run the daemon until SIGTERM, SIGINT or its duration; SIGUSR1 trips the kill switch."""
-    _trade(config, state_dir, lambda daemon: daemon.run(duration))
+    trade(config, state_dir, lambda daemon: daemon.run(duration))
 
 
 @app.command()
 def once(config: ConfigDir = None, state_dir: StateDir = None) -> None:
-    """Execute what the decision sources have now, and end; 69 when the venue is unreachable."""
-    _trade(config, state_dir, lambda daemon: daemon.run_once())
+    """Execute what the decision sources have now, and end.
+
+    Exits with 69 when the venue is unreachable, and with 77 when trading is halted.
+    """
+    trade(config, state_dir, lambda daemon: daemon.run_once())
 
 
 @app.command()
@@ -193,18 +195,37 @@ def executions(
 def reconcile(
     config: ConfigDir = None, state_dir: StateDir = None, as_json: AsJson = False
 ) -> None:
-    """Compare journal and venue, and print in what they differed; the venue's word is booked."""
-    rows: list[dict[str, Any]] = []
+    """Compare journal and venue, and print in what they differ; the venue's word is booked.
 
-    async def by_ourselves(daemon: Any) -> None:
-        rows.extend(difference.as_fields() for difference in await daemon.run_reconcile())
-
-    try:
-        socket = find_state_dir(state_dir) / SOCKET_NAME
-        rows = asyncio.run(ask(socket, "reconcile", timeout_seconds=120.0))["rows"]
-    except NoDaemon:
-        _trade(config, state_dir, by_ourselves, level="error")
+    Exits with 77 where they contradict each other: trading is halted then, and it says what to do.
+    """
+    rows = at_the_venue(config, state_dir, "reconcile")["rows"]
     _show(rows, as_json=as_json, table=tables.show_differences)
+    doubts = [row for row in rows if row["doubt"]]
+    for row in doubts:
+        typer.echo(f"otonom-trader: {row['doubt']}; {row['remedy']}", err=True)
+    if doubts:
+        raise NotPermitted("trading is halted until then, and otonom-trader resume --reason TEXT")
+
+
+@app.command("write-off")
+def write_off(
+    client_order_id: Annotated[str, typer.Argument(help="As otonom-trader reconcile shows it.")],
+    reason: Annotated[str, typer.Option(help="What was seen at the venue, for the record.")],
+    config: ConfigDir = None,
+    state_dir: StateDir = None,
+) -> None:
+    """End an order that the venue accepted and does not know any more; look there first.
+
+    Its fills so far stay, nothing is added. Refused where the venue knows it, or cannot be asked.
+    """
+    ended = at_the_venue(
+        config, state_dir, "write_off", client_order_id=client_order_id, reason=reason, by=person()
+    )
+    typer.echo(
+        f"order {client_order_id} is written off: {ended['outcome']}, "
+        f"filled {ended['filled_qty']} of {ended['qty']}"
+    )
 
 
 @app.command()
@@ -224,40 +245,12 @@ def resume(
     config: ConfigDir = None,
     state_dir: StateDir = None,
 ) -> None:
-    """Clear the kill switch: reconcile, then trade again."""
-    result = asyncio.run(_ask(config, state_dir, "resume", reason=reason))
+    """Clear the kill switch: reconcile, then trade again. Refused while a contradiction stands."""
+    if is_doubt(read_latch(find_state_dir(state_dir)) or ""):
+        result = at_the_venue(config, state_dir, "resume", reason=reason)
+    else:
+        result = asyncio.run(_ask(config, state_dir, "resume", reason=reason))
     typer.echo(f"resumed: {result['state']}")
-
-
-def _trade(
-    config: Path | None,
-    state_dir: Path | None,
-    work: Callable[[Any], Coroutine[Any, Any, None]],
-    level: str = "",
-) -> None:
-    from otonom_trader.daemon.app import Daemon  # noqa: PLC0415  the other commands start faster
-
-    broker_config, settings = _load(config, state_dir)
-    log_output = configure_logging(
-        cast("LogFormat", settings.logging.format), cast("Level", level or settings.logging.level)
-    )
-    try:
-        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        switch = process_switch(settings.state_dir)
-        switch.open()
-    except OSError as fault:
-        raise ConfigurationError(
-            f"the state directory {settings.state_dir} cannot be used: {fault.strerror}; "
-            "name another with --state-dir"
-        ) from None
-    clock = SystemClock()
-
-    async def trade() -> None:
-        async with wait_for_state_dir_lock(settings.state_dir, clock=clock):
-            daemon = Daemon(broker_config, settings, switch, clock, lambda: log_output.lost_lines)
-            await work(daemon)
-
-    asyncio.run(trade())
 
 
 async def _ask(
@@ -265,12 +258,7 @@ async def _ask(
 ) -> dict[str, Any]:
     """Have the daemon answer, or the files of a daemon that does not run."""
     directory = find_state_dir(state_dir)
-    return await answer(directory, lambda: _load(config, state_dir), command, arguments)
-
-
-def _load(config: Path | None, state_dir: Path | None) -> tuple[BrokerConfig, Settings]:
-    folder = find_config_dir(config)
-    return get_broker_config(folder / "broker.yaml"), load_settings(folder, state_dir)
+    return await answer(directory, lambda: load(config, state_dir), command, arguments)
 
 
 def _show(result: Any, *, as_json: bool, table: Callable[[Console, Any], None]) -> None:

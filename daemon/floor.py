@@ -65,7 +65,7 @@ async def open_floor(
         on_fault=on_fault,
     )
     await intake.restart()
-    resolver = Resolver(desk.broker, clock, halt.doubt)
+    resolver = Resolver(desk.broker, clock)
     reconciler = Reconciler(desk.broker, resolver, journal, clock, config.base_url)
     return Floor(desk, intake, resolver, reconciler)
 

@@ -5,18 +5,20 @@ Source: design.md, "One decision's way", step 8; promises.md, faults 18 to 23.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
 
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.outcomes import Contradiction
+from otonom_trader.daemon.outage import Outage
 from otonom_trader.domain.errors import JournalError
 from otonom_trader.domain.ids import is_ours
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.venue_event import (
     BalancesUpdate,
     Banned,
+    ClockOff,
     OrderUpdate,
     StreamLost,
     StreamResumed,
@@ -27,14 +29,13 @@ from otonom_trader.storage.journal import Journal
 log = structlog.get_logger("follow")
 
 _MOST_WAITING = 10_000
-_NS = 1_000_000_000
 
 
 class Follower:
     """Books what happens to own orders as it is told, in the order in which it came.
 
-    `venue` names it in the journal. `catch_up` asks the venue for whatever may have been missed; it
-    is told for how many seconds nothing came. `on_doubt` is told of an order that carries our
+    `venue` names it in the journal. `on_missed` is told at once when something may have been
+    missed, and whether there is a gap in what came. `on_doubt` is told of an order that carries our
     prefix and that the journal does not know, `on_refused` when the venue does not take the key any
     more, `on_fault` when the journal fails.
     """
@@ -45,7 +46,7 @@ class Follower:
         journal: Journal,
         clock: Clock,
         venue: str,
-        catch_up: Callable[[float], Awaitable[None]],
+        on_missed: Callable[[bool], None],
         on_doubt: Callable[[str], None],
         on_refused: Callable[[str], None],
         on_fault: Callable[[JournalError], None],
@@ -54,14 +55,14 @@ class Follower:
         self._journal = journal
         self._clock = clock
         self._venue = venue
-        self._catch_up = catch_up
+        self._on_missed = on_missed
         self._on_doubt = on_doubt
         self._on_refused = on_refused
         self._on_fault = on_fault
         self._waiting: deque[VenueEvent] = deque()
         self._came = asyncio.Event()
         self._has_ended = False
-        self._lost_ns: int | None = None
+        self._stream = Outage(log, clock, "stream.lost", "stream.resumed")
         self.is_live = False
         """Whether events come."""
 
@@ -76,12 +77,33 @@ class Follower:
 
     def tell(self, event: VenueEvent) -> None:
         """Take one event in; it is booked by `run`."""
-        if len(self._waiting) >= _MOST_WAITING:
+        if isinstance(event, StreamLost):
+            self._lose(event)
+        elif isinstance(event, StreamResumed):
+            self._resume()
+        elif len(self._waiting) >= _MOST_WAITING:
             # More than can be booked in time: asking says the same in fewer words.
             self._waiting.clear()
-            event = StreamResumed()
-        self._waiting.append(event)
-        self._came.set()
+            self._lose(StreamLost("more is told than can be booked"))
+            self._resume()
+        else:
+            self._waiting.append(event)
+            self._came.set()
+
+    def _lose(self, lost: StreamLost) -> None:
+        was_live, self.is_live = self.is_live, False
+        self._stream.failed(lost.reason)
+        if lost.refused:
+            self._on_refused(lost.reason)
+        if was_live:
+            self._on_missed(True)
+
+    def _resume(self) -> None:
+        self.is_live = True
+        was_lost = self._stream.ended()
+        if not was_lost:
+            log.info("stream.connected")
+        self._on_missed(was_lost)
 
     async def _take_all(self) -> None:
         while self._waiting or not self._has_ended:
@@ -99,22 +121,12 @@ class Follower:
                 await self._order(event)
             case BalancesUpdate():
                 self._broker.account.update_balances(event)
-            case StreamResumed():
-                now_ns = self._clock.monotonic_ns()
-                lost_seconds = 0.0 if self._lost_ns is None else (now_ns - self._lost_ns) / _NS
-                self.is_live, self._lost_ns = True, None
-                log.info("stream.resumed", lost_seconds=round(lost_seconds, 1))
-                await self._catch_up(lost_seconds)
-            case StreamLost():
-                if self._lost_ns is None:
-                    self._lost_ns = self._clock.monotonic_ns()
-                self.is_live = False
-                log.warning("stream.lost", reason=event.reason)
-                if event.refused:
-                    self._on_refused(event.reason)
             case Banned():
                 log.critical("venue.banned", until=event.until.isoformat())
                 await self._journal.record_ban(self._venue, event.until)
+            case ClockOff():
+                told = {"refused": event.refused} if event.refused else {}
+                log.warning("clock.off", by_ms=round(event.by_ms), **told)
 
     async def _order(self, update: OrderUpdate) -> None:
         id_, outcomes = update.client_order_id, self._broker.outcomes
@@ -126,7 +138,7 @@ class Follower:
         except Contradiction as contradiction:
             self._on_doubt(str(contradiction))
             return
-        if carried is not None:
+        if carried is not None and carried.is_news:
             log.info(
                 "order.settled" if carried.execution.terminal else "order.working",
                 decision_id=carried.execution.decision_id,

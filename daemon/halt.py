@@ -12,8 +12,14 @@ import structlog
 
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.kill_switch_file import kill_switch_asked
-from otonom_trader.daemon.kill import KillSwitch
-from otonom_trader.domain.errors import JournalError, NotPermitted, VenueError
+from otonom_trader.daemon.kill import KillSwitch, cause
+from otonom_trader.daemon.outage import Outage
+from otonom_trader.domain.errors import (
+    JournalError,
+    NotPermitted,
+    VenueError,
+    VenueUnreachable,
+)
 from otonom_trader.domain.ids import is_ours
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.ports import Clock
@@ -24,6 +30,7 @@ log = structlog.get_logger("kill")
 
 _PAUSE_SECONDS = 1.0
 _DOUBT = "reconciliation"
+_OF_LATCH = ("trip", "resume")
 
 
 class Halt:
@@ -41,6 +48,8 @@ class Halt:
         self._journal = journal
         self._clock = clock
         self._broker_yaml = broker_yaml
+        self._causes: dict[str, bool] = {}
+        """What has halted since the last resume, and whether it was told."""
 
     def listen(self) -> None:
         """Make SIGUSR1 a door: it latches at once, however busy the event loop is."""
@@ -57,11 +66,16 @@ class Halt:
             self.switch.trip(reason, by)
         except OSError as fault:
             log.critical("kill.latch_unwritten", reason=str(fault))
+        self._causes.setdefault(cause(reason, by), False)
         self.tripped.set()
 
     def doubt(self, reason: str) -> None:
-        """Halt because journal and venue contradict each other: nothing is cancelled by itself."""
-        self.trip(reason, _DOUBT)
+        """Halt because journal and venue contradict each other: nothing is cancelled by itself.
+
+        Every comparison finds it anew until a person has done something about it; it halts once.
+        """
+        if cause(reason, _DOUBT) not in self._causes:
+            self.trip(reason, _DOUBT)
 
     async def watch_file(self) -> None:
         """Trip when the configuration file asks for it, even where it is refused otherwise."""
@@ -72,13 +86,31 @@ class Halt:
         """Do what follows a trip; `broker` is None while the venue is not reached."""
         if not self.switch.tripped:
             return
-        log.critical("kill.tripped", reason=self.switch.reason)
-        if self.switch.unwritten is not None:
-            log.critical("kill.latch_unwritten", reason=str(self.switch.unwritten))
+        self._tell()
         await self._note_once()
-        if broker is not None and not self.switch.reason.endswith(f"(by {_DOUBT})"):
+        if broker is not None and not is_doubt(self.switch.reason):
             await broker.cancel_resting()
             await cancel_own_orders(broker, self._clock)
+
+    async def act_within(self, seconds: float, broker: GuardedBroker) -> None:
+        """As `act`; raises `VenueUnreachable` where own orders cannot be cancelled in that time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.act(broker)
+        except TimeoutError:
+            raise VenueUnreachable(
+                f"halted: {self.switch.reason}; own orders could not be cancelled, and may work at "
+                "the venue"
+            ) from None
+
+    def require_trading(self) -> None:
+        """Raise `NotPermitted` with what to do while trading is halted."""
+        if not self.switch.tripped:
+            return
+        way_on = "otonom-trader resume --reason TEXT is the way on"
+        if is_doubt(self.switch.reason):
+            way_on = "otonom-trader reconcile shows what to do"
+        raise NotPermitted(f"halted: {self.switch.reason}; {way_on}")
 
     def require_resumable(self, reason: str) -> None:
         """Raise `NotPermitted` without a reason, against the file, or on a failed journal."""
@@ -90,7 +122,18 @@ class Halt:
         """Clear the latch, on record."""
         await self._note("resume", reason)
         self.switch.clear()
+        self._causes.clear()
         log.warning("kill.resumed", reason=reason)
+
+    def _tell(self) -> None:
+        """Log each cause once; what the latch says may have come by a door outside of here."""
+        for told_as in dict.fromkeys((self.switch.reason, *self._causes)):
+            if self._causes.get(told_as):
+                continue
+            self._causes[told_as] = True
+            log.critical("kill.tripped", reason=told_as)
+            if self.switch.unwritten is not None:
+                log.critical("kill.latch_unwritten", reason=str(self.switch.unwritten))
 
     async def _note_once(self) -> None:
         """Journal the trip, unless the trip that an earlier run journaled still stands."""
@@ -99,7 +142,7 @@ class Halt:
         except JournalError as fault:
             log.critical("journal.failed", reason=str(fault))
             return
-        last = events[-1] if events else None
+        last = next((event for event in reversed(events) if event.action in _OF_LATCH), None)
         if last is None or (last.action, last.reason) != ("trip", self.switch.reason):
             await self._note("trip", self.switch.reason)
 
@@ -109,6 +152,11 @@ class Halt:
             await self._journal.record_kill(event)
         except JournalError as fault:
             log.critical("journal.failed", reason=str(fault))
+
+
+def is_doubt(halted_by: str) -> bool:
+    """Return whether a `cause` is that journal and venue contradict each other."""
+    return halted_by.endswith(f"(by {_DOUBT})")
 
 
 def require_resumable(reason: str, broker_yaml: Path) -> None:
@@ -127,13 +175,16 @@ async def cancel_own_orders(broker: GuardedBroker, clock: Clock) -> None:
     """
     if broker.mode is not Mode.LIVE:
         return
+    cancelling = Outage(log, clock, "kill.cancel_failed", "kill.cancel_answered")
     while True:
         try:
-            if await _cancel_all(broker) == 0:
+            working = await _cancel_all(broker)
+            cancelling.ended()
+            if working == 0:
                 log.warning("kill.verified", working_orders=0)
                 return
         except VenueError as failure:
-            log.warning("kill.cancel_failed", reason=str(failure))
+            cancelling.failed(str(failure))
         await clock.sleep(_PAUSE_SECONDS)
 
 

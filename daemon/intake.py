@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from otonom_trader.daemon.executor import ShadowModeExecutor
+from otonom_trader.daemon.outage import Outage
 from otonom_trader.daemon.sources.base import Batch, DecisionSource, Sighting, SourceUnavailable
 from otonom_trader.daemon.turn import Turn
 from otonom_trader.domain.decision import Decision, DecisionKey, Malformed
@@ -61,6 +62,7 @@ class Intake:
         self._idle.set()
         self._last_turn: Turn | None = None
         self._stopped = False
+        self._reading = Outage(log, clock, "source.unavailable", "source.available")
 
     async def restart(self) -> None:
         """Begin, or begin again, from what the journal says of each source."""
@@ -89,6 +91,11 @@ class Intake:
         await self._idle.wait()
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more is taken in before `restart`."""
+        return self._stopped
+
+    @property
     def in_flight(self) -> int:
         """How many decisions are on their way."""
         return len(self._in_flight)
@@ -101,8 +108,9 @@ class Intake:
                 try:
                     batch = await source.fetch_new(after, self._limits.inbox_size)
                 except SourceUnavailable as failure:
-                    log.warning("source.unavailable", source=source.name, reason=str(failure))
+                    self._reading.failed(str(failure), source.name, source=source.name)
                     break
+                self._reading.ended(source.name, source=source.name)
                 await self._hand_on(source.name, batch, tasks)
                 if batch.position == after:
                     break

@@ -63,7 +63,7 @@ class KillSwitch:
         """
         if self._reason is not None:
             return False
-        self._reason = f"{reason} (by {by})" if reason else f"by {by}"
+        self._reason = cause(reason, by)
         if self._fd is not None:
             already = _first_reason(os.pread(self._fd, _MAX_READ, 0))
             if already is None:
@@ -107,6 +107,11 @@ def process_switch(state_dir: Path) -> KillSwitch:
     return _of_process
 
 
+def cause(reason: str, by: str) -> str:
+    """Return why trading is halted, as it is told: the reason, and the door it came by."""
+    return f"{reason} (by {by})" if reason else f"by {by}"
+
+
 def append_latch(fd: int, reason: str, by: str) -> None:
     """Write one durable line to an open latch file."""
     at = datetime.now(UTC).isoformat()  # noqa: TID251  in a signal handler there is no one to hand a clock
@@ -145,7 +150,7 @@ def _first_reason(content: bytes) -> str | None:
         return None
     try:
         event = json.loads(content.splitlines()[0])
-        return f"{event['reason']} (by {event['by']})" if event["reason"] else f"by {event['by']}"
+        return cause(event["reason"], event["by"])
     except (ValueError, KeyError, TypeError, IndexError):
         return "the latch file is damaged"  # a torn write is a trip all the same
 

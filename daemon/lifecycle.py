@@ -33,8 +33,10 @@ class Lifecycle:
         return self.state in _TAKING_DECISIONS
 
     def enter(self, phase: DaemonState) -> None:
-        """Move on to `phase`; nothing follows DRAINING."""
-        if self.phase is not DaemonState.DRAINING:
+        """Move on to `phase`; nothing follows DRAINING, but what it drains from may change."""
+        if self.phase is DaemonState.DRAINING:
+            self._drained_from = phase
+        else:
             self._drained_from, self.phase = self.phase, phase
 
     def check(self) -> None:

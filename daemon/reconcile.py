@@ -6,7 +6,8 @@ Source: promises.md, P4; contract.md, "States" (RECONCILING).
 import structlog
 
 from otonom_trader.brokers.guarded import GuardedBroker
-from otonom_trader.daemon.resolver import Difference, Resolver
+from otonom_trader.daemon.difference import Difference
+from otonom_trader.daemon.resolver import Resolver
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.errors import NotListed
 from otonom_trader.domain.ids import is_ours
@@ -21,10 +22,6 @@ log = structlog.get_logger("reconcile")
 
 CANCEL_HINT = "run the daemon in mode live on that account, then 'otonom-trader kill' cancels it"
 _PAUSE_SECONDS = 0.5
-
-
-class TruthInDoubt(Exception):
-    """Journal and venue contradict each other: trading must stop; the text says how."""
 
 
 class Reconciler:
@@ -81,8 +78,7 @@ class Reconciler:
     async def reconcile(self) -> list[Difference]:
         """Return once every order of ours is accounted for and the account is read.
 
-        Waits out the fence of UNKNOWN orders. Raises `TruthInDoubt` for a working order that
-        carries our prefix and is not on record, `VenueError` when the venue cannot be read.
+        Waits out the fence of UNKNOWN orders. Returns as `look_over` does.
         """
         found: list[Difference] = []
         if self._broker.mode is Mode.LIVE:
@@ -90,12 +86,13 @@ class Reconciler:
                 found += await self._resolver.settle_unknown()
                 if self._resolver.unknown:
                     await self._clock.sleep(_PAUSE_SECONDS)
-        return found + await self.look_over()
+        # A doubt is found in every round.
+        return list(dict.fromkeys(found + await self.look_over()))
 
     async def look_over(self) -> list[Difference]:
         """Compare once, without waiting for anybody; returns in what the two differed.
 
-        Raises as `reconcile` does.
+        Raises `VenueError` when the venue cannot be asked for all of it.
         """
         found: list[Difference] = []
         if self._broker.mode is Mode.LIVE:
@@ -105,26 +102,26 @@ class Reconciler:
         found += await self.look_at_working_orders()
         await self._broker.refresh()
         for difference in found:
-            log.warning("reconcile.difference", **difference.as_fields())
+            if not difference.doubt:  # a doubt halts, and is told there
+                fields = difference.as_fields()
+                log.warning("reconcile.difference", **{n: v for n, v in fields.items() if v})
         return found
 
     async def look_at_working_orders(self) -> list[Difference]:
-        """Count and note the working orders of others, and make sure that ours are on record.
+        """Count and note the working orders of others, and see whether ours are on record.
 
-        Raises `TruthInDoubt` in live; in shadow it is said which orders an earlier live run left.
+        One of ours that is not is a doubt in live; in shadow an earlier live run has left it.
         """
         if self._broker.mode is Mode.OFF:
             return []
         others: dict[str, OrderResult] = {}
+        unrecorded: list[Difference] = []
         for order in await self._broker.get_open_orders():
             id_ = order.client_order_id or ""
             if not is_ours(id_):
                 others[f"{order.symbol}:{order.order_id}"] = order
             elif self._broker.mode is Mode.LIVE and not await self._journal.has_order(id_):
-                raise TruthInDoubt(
-                    f"order {id_} of {order.symbol} works at the venue and carries our prefix, but "
-                    "the journal does not know it: another daemon, or an older journal, placed it"
-                )
+                unrecorded.append(Difference.of_unrecorded(order))
             elif self._broker.mode is Mode.SHADOW:
                 log.warning(
                     "order.left_working",
@@ -132,7 +129,7 @@ class Reconciler:
                     symbol=order.symbol,
                     hint=CANCEL_HINT,
                 )
-        return await self._note_others(others)
+        return unrecorded + await self._note_others(others)
 
     async def _note_others(self, others: dict[str, OrderResult]) -> list[Difference]:
         account, reservations = self._broker.account, {}

@@ -1,18 +1,16 @@
 """Orders whose end is not known: settled by asking, never by sending again."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Self
+from collections.abc import Iterable
 
 import structlog
 
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.outcomes import OpenOrder
-from otonom_trader.domain.amount import plain
+from otonom_trader.daemon.difference import Difference
+from otonom_trader.daemon.outage import Outage
 from otonom_trader.domain.compare import ABSENT
 from otonom_trader.domain.errors import VenueError
-from otonom_trader.domain.execution import Outcome, TradeExecutionLog
-from otonom_trader.domain.intent import Intent
+from otonom_trader.domain.execution import Outcome
 from otonom_trader.domain.order import OrderResult, OrderState
 from otonom_trader.domain.ports import Clock
 
@@ -22,56 +20,20 @@ _MISSES_TO_ABSENT = 2
 _NS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing in which journal and venue differed; the venue's word is booked."""
-
-    kind: str
-    symbol: str
-    client_order_id: str
-    journal: str
-    venue: str
-
-    @classmethod
-    def of_order(cls, before: TradeExecutionLog, order: OrderResult) -> Self:
-        """An order of which the venue tells more than the row `before`."""
-        known = f"{before.outcome}, filled {plain(before.broker_qty)}"
-        told = order.status or order.code or order.state
-        venue = f"{str(told).lower()}, filled {plain(order.filled_qty)}"
-        return cls("order", before.symbol, before.client_order_id or "", known, venue)
-
-    @classmethod
-    def of_fills(cls, intent: Intent, order: OrderResult) -> Self:
-        """An order whose end was known, and not all of its fills."""
-        venue = f"{str(order.status).lower()}, filled {plain(order.filled_qty)}"
-        return cls("fills", intent.symbol.canonical, intent.client_order_id, "not all", venue)
-
-    @classmethod
-    def of_another(cls, order: OrderResult) -> Self:
-        """A working order of somebody else on the account."""
-        venue = f"{order.side} {plain(order.qty)}, filled {plain(order.filled_qty)}"
-        return cls("external", order.symbol, order.client_order_id or "", "none", venue)
-
-    def as_fields(self) -> dict[str, str]:
-        """Its fields by name, as they are logged and printed."""
-        return asdict(self)
-
-
 class Resolver:
     """Asks the venue after UNKNOWN and working orders until they are settled.
 
     An UNKNOWN order that the venue does not know is absent only once the fence has passed (nothing
-    signed can be carried out any more) and it was missed twice. `on_doubt` is told when the venue
-    denies knowing an order that it accepted. Source: promises.md, P1.
+    signed can be carried out any more) and it was missed twice. That the venue does not know an
+    order which it accepted is a doubt. Each round asks after all of its orders; where one could not
+    be asked for it then raises `VenueError`, unless there is a doubt. Source: promises.md, P1.
     """
 
-    def __init__(
-        self, broker: GuardedBroker, clock: Clock, on_doubt: Callable[[str], None]
-    ) -> None:
+    def __init__(self, broker: GuardedBroker, clock: Clock) -> None:
         self._broker = broker
         self._clock = clock
-        self._on_doubt = on_doubt
         self._misses: dict[str, int] = {}
+        self._questions = Outage(log, clock, "order.query_failed", "order.query_answered")
 
     @property
     def unknown(self) -> int:
@@ -82,22 +44,29 @@ class Resolver:
 
     async def settle_unknown(self) -> list[Difference]:
         """Ask once after every order that is UNKNOWN, or of which fills were missed."""
-        found: list[Difference] = []
-        for order in self._broker.outcomes.open_orders:
-            if order.in_doubt:
-                found += await self._ask(order)
-        return found
+        return await self._ask_each(
+            order for order in self._broker.outcomes.open_orders if order.in_doubt
+        )
 
     async def follow_working(self) -> list[Difference]:
         """Ask once after every working order; cancel what is left of an expired one."""
-        found: list[Difference] = []
-        for order in self._broker.outcomes.open_orders:
-            if order.in_doubt:
-                continue
+        working = [order for order in self._broker.outcomes.open_orders if not order.in_doubt]
+        for order in working:
             expires_at = order.intent.expires_at
             if expires_at is not None and expires_at <= self._clock.now():
                 await self._cancel(order)
-            found += await self._ask(order)
+        return await self._ask_each(working)
+
+    async def _ask_each(self, orders: Iterable[OpenOrder]) -> list[Difference]:
+        found: list[Difference] = []
+        failure: VenueError | None = None
+        for order in orders:
+            try:
+                found += await self._ask(order)
+            except VenueError as error:
+                failure = failure or error
+        if failure is not None and not any(difference.doubt for difference in found):
+            raise failure
         return found
 
     async def _ask(self, order: OpenOrder) -> list[Difference]:
@@ -107,14 +76,17 @@ class Resolver:
             found = await self._broker.venue.find_order(intent.order.symbol, id_)
         except VenueError as failure:
             self._broker.heed(failure.code, str(failure))
-            log.warning("order.query_failed", client_order_id=id_, reason=str(failure))
-            return []
+            self._questions.failed(str(failure), id_, client_order_id=id_)
+            raise
+        self._questions.ended(id_, client_order_id=id_)
         if found is None:
             return await self._miss(order)
         self._misses.pop(id_, None)
         if _nothing_new(order, found):
             return []
         carried = await self._broker.outcomes.settle(intent, found)
+        if not carried.is_news:
+            return []
         log.info(
             "order.settled" if carried.execution.terminal else "order.working",
             decision_id=intent.decision.id,
@@ -130,8 +102,7 @@ class Resolver:
         intent = order.intent
         id_ = intent.client_order_id
         if order.row.outcome is not Outcome.UNKNOWN:
-            self._on_doubt(f"the venue does not know order {id_}, which it accepted")
-            return []
+            return [Difference.of_forgotten(order.row)]
         fence_ns = order.since_ns + int(self._broker.venue.unknown_fence_seconds * _NS)
         if self._clock.monotonic_ns() < fence_ns:
             return []
@@ -150,7 +121,15 @@ class Resolver:
             price=intent.order.price,
         )
         await self._broker.outcomes.settle(intent, absent)
-        log.warning("order.absent", decision_id=intent.decision.id, client_order_id=id_)
+        log.warning(
+            "order.absent",
+            decision_id=intent.decision.id,
+            client_order_id=id_,
+            symbol=intent.symbol.canonical,
+            side=intent.order.side,
+            qty=intent.order.qty,
+            reason=absent.message,
+        )
         return [Difference.of_order(order.row, absent)]
 
     async def _cancel(self, order: OpenOrder) -> None:

@@ -50,4 +50,16 @@ class Banned:
     until: datetime
 
 
-VenueEvent = OrderUpdate | BalancesUpdate | StreamResumed | StreamLost | Banned
+@dataclass(frozen=True, slots=True)
+class ClockOff:
+    """The venue's clock is `by_ms` ahead of what it was taken to be; it is known anew.
+
+    `refused` names the request whose time the venue did not take: it was signed anew and sent once
+    more. Empty where nothing was refused.
+    """
+
+    by_ms: float
+    refused: str = ""
+
+
+VenueEvent = OrderUpdate | BalancesUpdate | StreamResumed | StreamLost | Banned | ClockOff

@@ -10,7 +10,7 @@ from otonom_trader.storage.rows import digits, instant, storable
 
 @dataclass(frozen=True, slots=True)
 class KillEvent:
-    """A trip of the kill switch or a resume: `action` is ``trip`` or ``resume``, `by` its door."""
+    """What was done about a halt: `action` is ``trip``, ``resume`` or ``write_off``, `by` whom."""
 
     at: datetime
     action: str

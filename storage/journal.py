@@ -12,7 +12,7 @@ from otonom_trader.domain.decision import DecisionKey
 from otonom_trader.domain.execution import TradeExecutionLog
 from otonom_trader.domain.intent import Entry, Intent, LedgerChange, OpenIntent, SourcePosition
 from otonom_trader.domain.ledger import Ledger, Payment
-from otonom_trader.domain.order import OrderResult
+from otonom_trader.domain.order import Fill, OrderResult
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.resting import RestingOrder
 from otonom_trader.domain.symbol import Symbol
@@ -181,6 +181,10 @@ class Journal:
     async def has_order(self, client_order_id: str) -> bool:
         """Return whether an order of that id is on record."""
         return await self._read(queries.has_order, client_order_id)
+
+    async def fills(self, client_order_id: str) -> tuple[Fill, ...]:
+        """Return the fills of an order that are on record, oldest first."""
+        return await self._read(queries.fills, client_order_id)
 
     async def orders(self, limit: int = 100, *, open_only: bool = False) -> list[dict[str, object]]:
         """Return the newest `limit` orders, newest last, JSON-ready, money in text."""

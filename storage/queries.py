@@ -13,6 +13,7 @@ from otonom_trader.domain.amount import ZERO, plain
 from otonom_trader.domain.decision import DecisionKey
 from otonom_trader.domain.execution import TradeExecutionLog
 from otonom_trader.domain.intent import Intent, OpenIntent
+from otonom_trader.domain.order import Fill
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.storage.execution_rows import EXECUTION_COLUMNS, execution_json, read_execution
@@ -101,6 +102,29 @@ def has_order(connection: sqlite3.Connection, client_order_id: str) -> bool:
     """Whether an order of that id is on record."""
     found = connection.execute("SELECT 1 FROM orders WHERE client_order_id = ?", (client_order_id,))
     return found.fetchone() is not None
+
+
+def fills(connection: sqlite3.Connection, client_order_id: str) -> tuple[Fill, ...]:
+    """The fills of an order that are on record, oldest first."""
+    rows = _rows(
+        connection,
+        'SELECT f.* FROM fills f JOIN orders o ON o.seq = f."order"'
+        " WHERE o.client_order_id = ? ORDER BY f.seq",
+        client_order_id,
+    )
+    return tuple(
+        Fill(
+            row["trade_id"],
+            Decimal(row["price"]),
+            Decimal(row["qty"]),
+            Decimal(row["quote_qty"]),
+            Decimal(row["fee"]),
+            row["fee_asset"],
+            datetime.fromisoformat(row["at"]),
+            bool(row["is_maker"]),
+        )
+        for row in rows
+    )
 
 
 def orders(

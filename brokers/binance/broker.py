@@ -135,7 +135,7 @@ class BinanceBroker(OrderReader):
             await self._clock.sleep(_WATCH_SECONDS)
             if self._expected.is_overdue:
                 self._expected.clear()
-                self._transport.ws_api.replace("no event came of an order that was accepted")
+                self._transport.ws_api.doubt("no event came of an order that was accepted")
 
     async def place_order(self, req: OrderRequest) -> OrderResult:
         """Place an order; an OCO is a list of two at the venue.

@@ -16,7 +16,7 @@ from otonom_trader.brokers.binance.ws_connect import open_socket
 from otonom_trader.brokers.binance.ws_frames import Incoming
 from otonom_trader.brokers.binance.ws_keeper import LIFE_SECONDS, Keeper
 from otonom_trader.brokers.binance.ws_socket import ApiSocket, Params, Sign
-from otonom_trader.domain.errors import NotSent, VenueError
+from otonom_trader.domain.errors import NotSent, VenueError, VenueUnreachable
 from otonom_trader.domain.ports import Clock
 
 LOG_ON: Final = "session.logon"
@@ -35,7 +35,7 @@ class Listener(Protocol):
         """Events come from now on, over a new connection."""
 
     def lost(self, failure: VenueError) -> None:
-        """A connection could not be had; it is tried on."""
+        """A connection is gone, or could not be had; another one is tried for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,10 @@ class WsApi:
             raise NotSent(f"{method} not sent: the WebSocket API is not connected")
         return await socket.request(method, params, permit, self._sign_for(socket))
 
-    def replace(self, why: str) -> None:
-        """Have another connection take the place of the present one."""
+    def doubt(self, why: str) -> None:
+        """Have another connection take the place of the present one, over which not all came."""
         if self._current is not None:
-            self._current.replace(why)
+            self._current.doubt(why)
 
     async def run(self, listener: Listener) -> None:
         """Keep a connection until cancelled; `listener` is told what comes over it."""
@@ -126,8 +126,13 @@ class WsApi:
     async def _connect(self, listener: Listener) -> ApiSocket:
         await self._prepare()
         connection = await open_socket(self._url, self._clock, self._timeout_seconds, self._toll())
+
+        def broken(socket: ApiSocket) -> None:
+            if socket is self._current:  # else another one has taken over
+                listener.lost(VenueUnreachable(f"the WebSocket API: {socket.why_due}"))
+
         return ApiSocket(
-            connection, self._clock, self._timeout_seconds, self._allowed, listener.event
+            connection, self._clock, self._timeout_seconds, self._allowed, listener.event, broken
         )
 
     async def _subscribe(self, socket: ApiSocket) -> None:

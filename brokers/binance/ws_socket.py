@@ -39,12 +39,15 @@ class ApiSocket(KeptSocket):
         timeout_seconds: float,
         allowed: frozenset[str],
         on_event: Callable[[Incoming], None],
+        on_broken: Callable[["ApiSocket"], None],
     ) -> None:
+        """`on_broken` is told when it can no longer be relied on that everything comes."""
         super().__init__(connection)
         self._clock = clock
         self._timeout_seconds = timeout_seconds
         self._allowed = allowed
         self._on_event = on_event
+        self._on_broken = on_broken
         self._numbers = itertools.count(1)
         self._waiting: dict[int | str | None, asyncio.Future[Incoming | None]] = {}
         self.logged_on = False
@@ -72,7 +75,7 @@ class ApiSocket(KeptSocket):
                 lost = "lost its connection before an answer"
         except TimeoutError:
             lost = f"was not answered within {self._timeout_seconds:g} s"
-            self.replace(f"{method} {lost}")
+            self.doubt(f"{method} {lost}")
         except ConnectionClosed:
             lost = "lost its connection before an answer"
         except asyncio.CancelledError:
@@ -88,6 +91,11 @@ class ApiSocket(KeptSocket):
         )
         departure.answered(reply)
         return reply
+
+    def doubt(self, why: str) -> None:
+        """Ask for another connection: not everything may have come over this one."""
+        self.replace(why)
+        self._on_broken(self)
 
     async def retire(self) -> None:
         """Close once everything that was sent is answered, or has had its time."""
@@ -116,6 +124,7 @@ class ApiSocket(KeptSocket):
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_result(None)
+        self._on_broken(self)
 
     def _check_ready(self, method: str) -> None:
         if not self.is_open:

@@ -390,6 +390,24 @@ async def test_before_the_daemon_is_ready_an_order_leaves_no_trace() -> None:
     assert desk.paper.account.ledger.amount("BTC") == 0
 
 
+@pytest.mark.parametrize("opens", [True, False])
+async def test_an_order_that_the_gate_holds_back_may_leave_while_its_price_is_fresh(
+    monkeypatch: pytest.MonkeyPatch, *, opens: bool
+) -> None:
+    desk = open_desk()
+    desk.venue.answer = OrderResult(OrderState.NOT_SENT, code="not_ready", message="reconciling")
+
+    async def sleep(seconds: float) -> None:
+        desk.venue.time.advance(seconds)
+        if opens:
+            desk.venue.answer = None
+
+    monkeypatch.setattr(desk.venue.time, "sleep", sleep)
+    result = await desk.broker.place_order(BUY)
+    assert result.ok is opens
+    assert desk.venue.time.elapsed_ns < float(GUIDE.max_price_age_seconds) * 1e9
+
+
 async def test_live_without_a_journal_sends_nothing_and_says_what_to_do() -> None:
     venue = Exchange(clock=StandingClock())
     result = await GuardedBroker(venue, GUIDE).place_order(BUY)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from otonom_trader.brokers.dummy import DummyBroker
 from otonom_trader.brokers.guarded import GuardedBroker
@@ -18,6 +19,7 @@ from otonom_trader.domain.execution import Outcome
 from otonom_trader.domain.order import Fill, OrderResult, OrderState, OrderStatus, Side
 from otonom_trader.domain.venue_event import (
     Banned,
+    ClockOff,
     OrderUpdate,
     StreamLost,
     StreamResumed,
@@ -36,7 +38,7 @@ class Desk:
 
     follower: Follower
     venue: DummyBroker
-    caught_up: list[float]
+    missed: list[bool]
     doubts: list[str]
     refusals: list[str]
     faults: list[JournalError]
@@ -54,25 +56,22 @@ class Desk:
 
 @pytest.fixture
 def desk(broker: GuardedBroker, journal: Journal, venue: DummyBroker, clock: StandingClock) -> Desk:
-    caught_up: list[float] = []
+    missed: list[bool] = []
     doubts: list[str] = []
     refusals: list[str] = []
     faults: list[JournalError] = []
-
-    async def catch_up(lost_seconds: float) -> None:
-        caught_up.append(lost_seconds)
 
     follower = Follower(
         broker,
         journal,
         clock,
         VENUE,
-        catch_up,
+        on_missed=missed.append,
         on_doubt=doubts.append,
         on_refused=refusals.append,
         on_fault=faults.append,
     )
-    return Desk(follower, venue, caught_up, doubts, refusals, faults)
+    return Desk(follower, venue, missed, doubts, refusals, faults)
 
 
 @pytest.fixture
@@ -168,16 +167,44 @@ async def test_an_order_that_was_taken_for_absent_and_lives_is_booked_and_a_doub
     assert (await journal.orders())[0]["executed_qty"] == "0.1"
 
 
-async def test_a_stream_that_comes_back_is_caught_up_with(desk: Desk, clock: StandingClock) -> None:
+async def test_a_gap_in_what_is_told_is_said_when_it_begins_and_when_it_ends(desk: Desk) -> None:
     await desk.told(StreamResumed())
-    live = [desk.follower.is_live]
-    await desk.told(StreamLost("the connection was closed"))
-    live.append(desk.follower.is_live)
-    assert live == [True, False]
-    clock.advance(90)
-    await desk.told(StreamLost("no connection"), StreamResumed())
-    assert desk.caught_up == [0.0, 90.0]
+    assert (desk.follower.is_live, desk.missed) == (True, [False])
+    await desk.told(StreamLost("the connection was closed"), StreamLost("no connection"))
+    assert (desk.follower.is_live, desk.missed) == (False, [False, True])
+    await desk.told(StreamResumed())
+    assert (desk.follower.is_live, desk.missed) == (True, [False, True, True])
     assert not desk.refusals
+
+
+async def test_a_connection_that_is_replaced_in_time_leaves_no_gap(desk: Desk) -> None:
+    await desk.told(StreamResumed(), StreamResumed())
+    assert desk.missed == [False, False]
+
+
+async def test_a_loss_of_the_stream_is_one_line_however_often_it_is_tried(
+    desk: Desk, clock: StandingClock
+) -> None:
+    with capture_logs() as lines:
+        await desk.told(StreamResumed())
+        await desk.told(*[StreamLost("no connection")] * 5)
+        clock.advance(12)
+        await desk.told(StreamResumed())
+    assert [(line["event"], line["log_level"]) for line in lines] == [
+        ("stream.connected", "info"),
+        ("stream.lost", "warning"),
+        ("stream.resumed", "info"),
+    ]
+    assert (lines[-1]["failures"], lines[-1]["lasted_seconds"]) == (5, 12.0)
+
+
+async def test_a_clock_that_is_off_is_a_line_with_what_was_refused_for_it(desk: Desk) -> None:
+    with capture_logs() as lines:
+        await desk.told(ClockOff(7_000.4, "POST /api/v3/order"), ClockOff(-1_500.0))
+    assert [(line["event"], line["by_ms"], line.get("refused")) for line in lines] == [
+        ("clock.off", 7_000, "POST /api/v3/order"),
+        ("clock.off", -1_500, None),
+    ]
 
 
 async def test_a_key_that_is_refused_is_told_of(desk: Desk) -> None:
@@ -195,4 +222,4 @@ async def test_a_ban_is_remembered(desk: Desk, journal: Journal) -> None:
 async def test_more_than_can_be_booked_in_time_is_asked_for_instead(desk: Desk) -> None:
     news = [update(f"theirs-{number}", OrderStatus.NEW) for number in range(10_001)]
     await desk.told(*news)
-    assert desk.caught_up == [0.0]
+    assert desk.missed == [True]

@@ -9,7 +9,7 @@ import pytest
 from otonom_trader.brokers.dummy import DummyBroker
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.daemon.executor import ShadowModeExecutor
-from otonom_trader.daemon.reconcile import Reconciler, TruthInDoubt
+from otonom_trader.daemon.reconcile import Reconciler
 from otonom_trader.daemon.resolver import Resolver
 from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.execution import Outcome
@@ -22,8 +22,7 @@ VENUE = "https://venue.test"
 
 @pytest.fixture
 def reconciler(broker: GuardedBroker, journal: Journal, clock: StandingClock) -> Reconciler:
-    resolver = Resolver(broker, clock, on_doubt=pytest.fail)
-    return Reconciler(broker, resolver, journal, clock, VENUE)
+    return Reconciler(broker, Resolver(broker, clock), journal, clock, VENUE)
 
 
 async def outcome(journal: Journal, decision: Decision) -> Outcome:
@@ -69,8 +68,24 @@ async def test_a_working_order_with_our_prefix_that_is_not_on_record_is_a_doubt(
 ) -> None:
     id_ = "otn-" + "a" * 26
     await venue.place_order(OrderRequest("BTCUSDT", "BUY", 1, 1, "LIMIT", client_order_id=id_))
-    with pytest.raises(TruthInDoubt, match=id_):
-        await reconciler.look_at_working_orders()
+    (stranger,) = await reconciler.look_at_working_orders()
+    assert (stranger.kind, stranger.client_order_id) == ("unrecorded", id_)
+    assert "carries our prefix, but the journal does not know it" in stranger.doubt
+
+
+async def test_a_contradiction_is_one_difference_among_the_others(
+    reconciler: Reconciler, executor: ShadowModeExecutor, venue: DummyBroker, buy: Decision
+) -> None:
+    await executor.execute_decision(None, replace(buy, price=Decimal(49000)))
+    venue._orders.clear()
+    await venue.place_order(
+        OrderRequest("BTCUSDT", "BUY", 1, 40000, "LIMIT", client_order_id="by-hand")
+    )
+    found = await reconciler.reconcile()
+    assert [(one.kind, bool(one.doubt)) for one in found] == [
+        ("forgotten", True),
+        ("external", False),
+    ]
 
 
 async def test_working_orders_of_others_count_as_exposure_and_raise_no_doubt(

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from otonom_trader.brokers.dummy import DummyBroker
 from otonom_trader.brokers.guarded import GuardedBroker
@@ -13,8 +14,10 @@ from otonom_trader.daemon.executor import ShadowModeExecutor
 from otonom_trader.daemon.halt import cancel_own_orders
 from otonom_trader.daemon.resolver import Resolver
 from otonom_trader.domain.decision import Decision
+from otonom_trader.domain.errors import VenueUnreachable
 from otonom_trader.domain.execution import Outcome
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderStatus
+from otonom_trader.domain.venue_event import OrderUpdate
 from otonom_trader.storage.journal import Journal
 
 FENCE_SECONDS = 14.0
@@ -49,13 +52,8 @@ def lost(venue: DummyBroker, monkeypatch: pytest.MonkeyPatch) -> Unanswering:
 
 
 @pytest.fixture
-def doubts() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def resolver(broker: GuardedBroker, clock: Any, doubts: list[str]) -> Resolver:
-    return Resolver(broker, clock, doubts.append)
+def resolver(broker: GuardedBroker, clock: Any) -> Resolver:
+    return Resolver(broker, clock)
 
 
 async def outcome(journal: Journal, decision: Decision) -> Outcome:
@@ -147,6 +145,48 @@ async def test_a_resting_order_is_followed_until_it_ends(
     assert broker.outcomes.open_orders == ()
 
 
+async def test_an_end_that_is_told_while_it_is_asked_for_is_booked_once(
+    executor: ShadowModeExecutor,
+    resolver: Resolver,
+    broker: GuardedBroker,
+    venue: DummyBroker,
+    clock: Any,
+    buy: Decision,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = await executor.execute_decision(None, resting(buy, clock))
+    await venue.cancel_order(row.client_order_id or "")
+    find = venue.find_order
+
+    async def find_and_be_told(symbol: str, id_: str) -> OrderResult | None:
+        found = await find(symbol, id_)
+        assert found is not None
+        await broker.outcomes.learn(OrderUpdate(id_, found))
+        return found
+
+    monkeypatch.setattr(venue, "find_order", find_and_be_told)
+    with capture_logs() as lines:
+        assert await resolver.follow_working() == []
+    assert lines == []
+
+
+async def test_an_absent_order_is_told_with_what_it_was(
+    executor: ShadowModeExecutor, resolver: Resolver, lost: Unanswering, clock: Any, buy: Decision
+) -> None:
+    lost.executes = False
+    await executor.execute_decision(None, buy)
+    clock.advance(FENCE_SECONDS + 1)
+    with capture_logs() as lines:
+        for _ in range(2):
+            await resolver.settle_unknown()
+    (line,) = lines
+    assert (line["event"], line["symbol"], line["side"]) == ("order.absent", "BTC-USDT", "BUY")
+    assert (line["qty"], line["reason"]) == (
+        Decimal("0.02"),
+        "asked for after the fence, and never there",
+    )
+
+
 async def test_what_is_left_of_a_limit_decision_is_cancelled_when_it_expires(
     executor: ShadowModeExecutor, resolver: Resolver, journal: Journal, clock: Any, buy: Decision
 ) -> None:
@@ -163,14 +203,47 @@ async def test_a_venue_that_forgets_an_accepted_order_puts_the_truth_in_doubt(
     executor: ShadowModeExecutor,
     resolver: Resolver,
     venue: DummyBroker,
-    doubts: list[str],
     clock: Any,
     buy: Decision,
 ) -> None:
     row = await executor.execute_decision(None, resting(buy, clock))
     venue._orders.clear()
-    await resolver.follow_working()
-    assert doubts == [f"the venue does not know order {row.client_order_id}, which it accepted"]
+    (forgotten,) = await resolver.follow_working()
+    assert (forgotten.kind, forgotten.journal, forgotten.venue) == (
+        "forgotten",
+        "resting, filled 0",
+        "not known",
+    )
+    assert forgotten.doubt == (
+        f"the venue does not know order {row.client_order_id}, which it accepted"
+    )
+    assert f"otonom-trader write-off {row.client_order_id} --reason TEXT" in forgotten.remedy
+
+
+async def test_where_one_order_cannot_be_asked_for_the_others_are_and_it_is_said(
+    executor: ShadowModeExecutor,
+    resolver: Resolver,
+    venue: DummyBroker,
+    journal: Journal,
+    clock: Any,
+    buy: Decision,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = await executor.execute_decision(None, resting(buy, clock))
+    other = replace(resting(buy, clock), id="d2")
+    second = await executor.execute_decision(None, other)
+    await venue.cancel_order(second.client_order_id or "")
+    find = venue.find_order
+
+    async def answers_for_one(symbol: str, id_: str) -> OrderResult | None:
+        if id_ == first.client_order_id:
+            raise VenueUnreachable("no connection")
+        return await find(symbol, id_)
+
+    monkeypatch.setattr(venue, "find_order", answers_for_one)
+    with pytest.raises(VenueUnreachable):
+        await resolver.follow_working()
+    assert await outcome(journal, other) is Outcome.CANCELLED
 
 
 async def test_a_halt_cancels_own_working_orders_and_leaves_those_of_others(

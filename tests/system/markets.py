@@ -32,10 +32,13 @@ def account(name: str = "trader", **balances: str) -> AccountConfig:
     )
 
 
-def venue(*accounts: AccountConfig, market: str = "synthetic", speed: int = 10) -> LocalTestnet:
+def venue(
+    *accounts: AccountConfig, market: str = "synthetic", speed: int = 10, port: int = 0
+) -> LocalTestnet:
     """Return a testnet that limits nobody: these tests send faster than anyone trades."""
     return LocalTestnet(
         TestnetConfig(
+            port=port,
             accounts=accounts or (account(),),
             market=MarketSpec.parse(market),
             speed=Decimal(speed),

@@ -37,7 +37,7 @@ from otonom_trader.daemon.resolver import Resolver
 from otonom_trader.daemon.settings import Paper
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.decision import Decision, Direction
-from otonom_trader.domain.errors import JournalError
+from otonom_trader.domain.errors import JournalError, NotReady
 from otonom_trader.domain.execution import Outcome, TradeExecutionLog
 from otonom_trader.domain.mode import DaemonState
 from otonom_trader.storage.journal import Journal
@@ -199,8 +199,14 @@ class Rig:
             created_at=self.clock.now(),
             **given,
         )
-        with self.intake.one_more():
-            return await self.floor.desk.executor.execute_decision(None, decision)
+        while True:
+            try:
+                with self.intake.one_more():
+                    return await self.floor.desk.executor.execute_decision(None, decision)
+            except NotReady:  # not claimed: the daemon's intake would read it again as well
+                await until(
+                    lambda: self.state is not DaemonState.RECONCILING, "an end of reconciling"
+                )
 
     async def outcome(self, row: TradeExecutionLog) -> Outcome:
         """What the journal says of the decision by now."""
@@ -220,10 +226,14 @@ class Rig:
     async def resolve(self) -> None:
         """Ask after every order in doubt, now and past the fence, until none is left."""
         for _ in range(4):
-            await self.floor.resolver.settle_unknown()
+            await self.settle()
         self.jump.seconds += FENCE_SECONDS + 0.1
         for _ in range(4):
-            await self.floor.resolver.settle_unknown()
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Ask once after every order in doubt."""
+        await self.recovery.settle(self.floor)
 
     async def agree(self, truth: Mapping[str, Any] | None = None) -> None:
         """The oracle: at most one order a decision, nothing unknown, the journal is the truth.
@@ -355,7 +365,7 @@ async def _opened(
     halt = Halt(switch, journal, clock, folder / "broker.yaml")
     alarm = Alarm(halt.doubt, lambda reason: halt.trip(reason, "venue"))
     desk: Desk = await open_desk(stack, config, Paper(), journal, lifecycle, clock, alarm)
-    resolver = Resolver(desk.broker, clock, halt.doubt)
+    resolver = Resolver(desk.broker, clock)
     reconciler = Reconciler(desk.broker, resolver, journal, clock, config.base_url)
     intake = NoSource(
         [],
@@ -373,7 +383,7 @@ async def _opened(
         journal,
         clock,
         config.base_url,
-        catch_up=lambda seconds: recovery.catch_up(floor, seconds),
+        on_missed=lambda gap: recovery.miss(gap=gap),
         on_doubt=halt.doubt,
         on_refused=lambda reason: halt.trip(f"the key is refused: {reason}", "venue"),
         on_fault=_fail,
@@ -395,10 +405,18 @@ async def _opened(
     if stream:
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         stack.callback(tasks.create_task(follower.run()).cancel)
+        stack.callback(tasks.create_task(_catch_up(recovery, floor)).cancel)
         await until(lambda: follower.is_live, "the stream", seconds=10)
     await recovery.reconcile(floor)
     assert lifecycle.phase is DaemonState.RUNNING
     return made
+
+
+async def _catch_up(recovery: Recovery, floor: Floor) -> None:
+    while True:
+        await recovery.due.wait()
+        recovery.due.clear()
+        await recovery.catch_up(floor)
 
 
 def _fail(fault: JournalError) -> None:

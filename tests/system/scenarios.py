@@ -48,7 +48,7 @@ async def decisions_meet_a_fault(
         market.faults.add(DEAF)
     daemon = await (await trader.start()).in_state("RUNNING")
     if struck is OVER_WS:
-        await daemon.logged("stream.resumed")
+        await daemon.logged("stream.connected")
     market.faults.add({**struck, **fault, "count": decisions // 2})
     market.faults.add({**struck, **fault, "probability": 0.5})
     trader.decide(*numbered(decisions))

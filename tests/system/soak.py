@@ -156,7 +156,7 @@ class Soak:
         batch = min(BATCH, max(1, self.decisions // 2))
         async with asyncio.TaskGroup() as tasks:
             chores = [
-                tasks.create_task(every(0.5, one.floor.resolver.settle_unknown)),
+                tasks.create_task(every(0.5, one.settle)),
                 tasks.create_task(every(1.0, one.chores.follow_resting)),
                 tasks.create_task(every(2.0, lambda: one.recovery.refresh(one.floor))),
                 tasks.create_task(every(20.0, lambda: one.recovery.look_over(one.floor))),

@@ -10,9 +10,8 @@ from typing import Any
 
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.decision import Direction
-from otonom_trader.domain.errors import NotReady, VenueError
+from otonom_trader.domain.errors import VenueError
 from otonom_trader.domain.execution import TradeExecutionLog
-from otonom_trader.domain.mode import DaemonState
 from tests.system.harness import until
 from tests.system.rig import Rig
 
@@ -22,13 +21,8 @@ _LIMITS = 0.1
 
 
 async def trade(one: Rig, random: Random) -> TradeExecutionLog:
-    """Execute one decision; as in the daemon, one that comes while it reconciles has to wait."""
-    given = await _decision(one, random)
-    while True:
-        try:
-            return await one.decide(**given)
-        except NotReady:
-            await until(lambda: one.state is not DaemonState.RECONCILING, "an end of reconciling")
+    """Execute one decision."""
+    return await one.decide(**await _decision(one, random))
 
 
 async def _decision(one: Rig, random: Random) -> dict[str, Any]:
@@ -58,7 +52,7 @@ async def come_to_rest(one: Rig) -> None:
 
 async def all_at_their_end(one: Rig) -> bool:
     """Ask after every order that is not, and cancel those whose time is over."""
-    await one.floor.resolver.settle_unknown()
+    await one.settle()
     await one.recovery.refresh(one.floor)
     return not one.broker.outcomes.open_orders
 

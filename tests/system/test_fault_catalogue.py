@@ -35,7 +35,7 @@ async def struck(
         await one.resolve()
         assert one.sent() == 1
         assert one.broker.exposure().pending_buys == {}
-        assert one.state is DaemonState.RUNNING
+        await until(lambda: one.state is DaemonState.RUNNING, "the journal caught up", seconds=10)
         await one.agree()
         return await one.outcome(row)
 
@@ -82,11 +82,11 @@ async def test_fault_3_a_request_that_is_late_and_asked_for_before_it_arrives(
         row = await one.decide()
         assert row.outcome is Outcome.UNKNOWN
         for _ in range(3):
-            await one.floor.resolver.settle_unknown()
+            await one.settle()
         await until(one.accepted, "the late request at the engine", seconds=10)
         one.jump.seconds += 23
         for _ in range(2):
-            await one.floor.resolver.settle_unknown()
+            await one.settle()
         assert await one.outcome(row) is Outcome.FILLED
         await one.agree()
 
@@ -349,11 +349,11 @@ async def test_fault_43_a_key_that_is_revoked_halts_and_unknown_stays_unknown(
         assert row.outcome is Outcome.UNKNOWN
         await one.ask("keys/trader-key", {"revoked": True})
         asked = len(one.venue.truth()["requests"])
-        await one.floor.resolver.settle_unknown()
+        await one.settle()
         assert one.state is DaemonState.HALTED
         assert one.switch.reason.startswith("the venue refuses the key: ")
         one.jump.seconds += 20
-        await one.floor.resolver.settle_unknown()
+        await one.settle()
         assert await one.outcome(row) is Outcome.UNKNOWN
         assert (await one.decide()).outcome is Outcome.DENIED
         assert len(one.venue.truth()["requests"]) == asked

@@ -1,6 +1,7 @@
 """The kill switch of a running daemon: every door, how fast it shuts, and how it opens again."""
 
 import asyncio
+import json
 import signal
 import sys
 
@@ -146,6 +147,35 @@ async def test_the_command_halts_and_cancels_what_rests_at_the_venue(install: In
         assert [order["status"] for order in market.truth()["orders"]] == ["CANCELED"]
         await until(lambda: outcomes(trader, ["cancelled"]), "the cancel on record")
         await daemon.stop()
+        checks.journal_equals_truth(
+            await trader.orders(), await trader.executions(), market.truth()
+        )
+
+
+async def test_once_under_the_latch_cancels_what_rests_and_says_that_it_is_halted(
+    install: Install,
+) -> None:
+    async with venue() as market:
+        trader = install(market.url)
+        daemon = await (await trader.start()).in_state("RUNNING")
+        trader.decide(*numbered(1, price="30000"))
+        await until(lambda: outcomes(trader, ["resting"]), "a resting order")
+        await daemon.kill_9()
+        assert (await trader.command("kill", "--reason", "fat finger")).status == 0
+
+        trader.decide(*numbered(1, first=1))
+        once = await trader.command("once")
+        assert once.status == 77
+        assert "halted: fat finger (by otonom-trader kill); otonom-trader resume" in once.err
+        assert [order["status"] for order in market.truth()["orders"]] == ["CANCELED"]
+        events = [json.loads(line)["event"] for line in once.out.splitlines()]
+        assert [name for name in events if name.startswith("kill.")] == [
+            "kill.tripped",
+            "kill.cancelled",
+            "kill.verified",
+        ]
+        assert "drain.orders_left" not in events
+        assert await outcomes(trader, ["cancelled", "denied"])
         checks.journal_equals_truth(
             await trader.orders(), await trader.executions(), market.truth()
         )

@@ -1,0 +1,87 @@
+"""What follows a trip is told once for each cause, however often that is found."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from otonom_trader.daemon.halt import Halt, is_doubt
+from otonom_trader.daemon.kill import KillSwitch
+from otonom_trader.domain.errors import NotPermitted
+from otonom_trader.storage.journal import Journal
+from tests.daemon.conftest import StandingClock
+
+FORGOTTEN = "the venue does not know order 1, which it accepted"
+
+
+@pytest.fixture
+def switch(tmp_path: Path) -> Iterator[KillSwitch]:
+    switch = KillSwitch(tmp_path)
+    switch.open()
+    yield switch
+    switch.close()
+
+
+@pytest.fixture
+def halt(switch: KillSwitch, journal: Journal, clock: StandingClock, tmp_path: Path) -> Halt:
+    return Halt(switch, journal, clock, tmp_path / "broker.yaml")
+
+
+def told(lines: list[Any]) -> list[str]:
+    return [line["reason"] for line in lines if line["event"] == "kill.tripped"]
+
+
+async def test_a_contradiction_that_is_found_again_and_again_halts_once(halt: Halt) -> None:
+    with capture_logs() as lines:
+        for _ in range(3):
+            halt.doubt(FORGOTTEN)
+            await halt.act(None)
+    assert told(lines) == [f"{FORGOTTEN} (by reconciliation)"]
+    assert is_doubt(halt.switch.reason)
+
+
+async def test_a_latch_of_an_earlier_run_is_told_once_though_its_cause_is_found_anew(
+    halt: Halt, switch: KillSwitch
+) -> None:
+    switch.trip(FORGOTTEN, "reconciliation")
+    with capture_logs() as lines:
+        await halt.act(None)
+        halt.doubt(FORGOTTEN)
+        await halt.act(None)
+    assert told(lines) == [f"{FORGOTTEN} (by reconciliation)"]
+
+
+async def test_a_further_cause_is_told_beside_the_first_which_the_latch_keeps(halt: Halt) -> None:
+    with capture_logs() as lines:
+        halt.trip("fat finger", "operator")
+        await halt.act(None)
+        halt.doubt(FORGOTTEN)
+        await halt.act(None)
+    assert told(lines) == ["fat finger (by operator)", f"{FORGOTTEN} (by reconciliation)"]
+    assert halt.switch.reason == "fat finger (by operator)"
+    assert not is_doubt(halt.switch.reason)
+
+
+async def test_after_a_resume_the_same_cause_halts_and_is_told_again(
+    halt: Halt, journal: Journal
+) -> None:
+    with capture_logs() as lines:
+        for _ in range(2):
+            halt.doubt(FORGOTTEN)
+            await halt.act(None)
+            await halt.resume("looked at")
+    assert len(told(lines)) == 2
+    assert [event.action for event in await journal.kill_events()] == ["trip", "resume"] * 2
+
+
+async def test_what_is_to_be_done_about_a_halt_depends_on_its_cause(halt: Halt) -> None:
+    halt.require_trading()
+    halt.doubt(FORGOTTEN)
+    with pytest.raises(NotPermitted, match="otonom-trader reconcile shows what to do"):
+        halt.require_trading()
+    await halt.resume("looked at")
+    halt.trip("fat finger", "operator")
+    with pytest.raises(NotPermitted, match="otonom-trader resume --reason TEXT is the way on"):
+        halt.require_trading()
