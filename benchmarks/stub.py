@@ -39,6 +39,7 @@ _SYMBOL = {
     "quoteAssetPrecision": 8,
     "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
     "icebergAllowed": True,
+    "ocoAllowed": True,
     "allowTrailingStop": True,
     "isSpotTradingAllowed": True,
     "filters": [
