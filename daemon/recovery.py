@@ -128,6 +128,7 @@ class Recovery:
         self._enter(DaemonState.RECONCILING)
         pause = FIRST_PAUSE_SECONDS
         while True:
+            self._is_behind = False  # unless more is missed meanwhile
             try:
                 await floor.reconciler.take_up_earlier_orders()
                 self._heed(await floor.reconciler.reconcile())
