@@ -53,6 +53,8 @@ async def test_a_stop_that_is_unknown_is_found_with_its_price(tmp_path: Path) ->
         await one.resolve()
         assert await one.outcome(row) is Outcome.RESTING
         assert one.sent() == 1
+        (told,) = await one.journal.executions()
+        assert told["latency_ms"] is None  # nobody saw its acknowledgement
 
 
 async def test_a_stop_limit_that_the_market_leaves_behind_rests_at_its_limit(
