@@ -101,14 +101,14 @@ class Soak:
         self.tasks_left = len(asyncio.all_tasks()) - before
 
     def requirements(self) -> list[Requirement]:
-        """What must hold of a run; of a short one fewer strikes, and nothing about its memory."""
-        strikes = self.decisions // _DECISIONS_A_STRIKE
+        """What must hold of a run; of a short one nothing about strikes and memory."""
+        tells = len(self.resident_mb) >= _TELLING_BATCHES
+        strikes = self.decisions // _DECISIONS_A_STRIKE if tells else 0
         rarest = min(KINDS, key=lambda kind: self.struck[kind])
         reached_pct = 100 * self.reached / self.decisions
         tenth = max(1, len(self.resident_mb) // 10)
         # What is of a fixed size fills first, over some thousands of decisions.
         first, last = mean(self.resident_mb[tenth:][:tenth]), mean(self.resident_mb[-tenth:])
-        tells = len(self.resident_mb) >= _TELLING_BATCHES
         tasks_first, tasks_last = mean(self.tasks[:tenth]), mean(self.tasks[-tenth:])
         return [
             Requirement(

@@ -55,6 +55,7 @@ _SHAKES = (
     *(("drop", _BOOK), ("server_shutdown", "user"), ("terminate", "user"), ("silence", "user")),
 )
 _OF_EVERY_EVENT = 0.01
+_OF_EVERY_READ = 0.00075  # of each kind: about one read in seventy
 _LEFT_EXECUTED = ("html", "http", "error")
 """What these begin does not say whether the request was carried out: both are ordered."""
 
@@ -70,11 +71,11 @@ class Storm:
         self._shake: tuple[str, int] | None = None
 
     async def begin(self) -> None:
-        """Have requests and events struck by chance; reads more rarely than orders."""
+        """Have requests and events struck by chance, reads more rarely than orders."""
         for method, path in _ORDERS:
             await self._by_chance(_OF_REST, path, self._probability, method=method)
         for method, path in _READS:
-            await self._by_chance(_OF_REST, path, self._probability / 4, method=method)
+            await self._by_chance(_OF_REST, path, _OF_EVERY_READ, method=method)
         for method in _ORDERS_OVER_WS:
             await self._by_chance(_OF_REQUESTS, method, self._probability)
         for stream in _STREAMS:
