@@ -148,7 +148,8 @@ def test_the_own_file_may_be_listed_and_then_is_not_read_twice(read: Read) -> No
          "sources[0].query must use :after and :limit"),
         ("sources:\n  - type: sql\n    columns: {ticker: symbol}", 3,
          ("sources[0].columns.ticker must be one of id, symbol, direction, strength, qty, "
-          "notional, price, created_at, expires_at, reason, position, not the text 'ticker'")),
+          "notional, price, created_at, expires_at, reason, order_type, stop_price, "
+          "trailing_delta_bps, position, not the text 'ticker'")),
         ("sources:\n  - {type: jsonl, path: a/x.jsonl}\n  - {type: sql, path: b/x.db}", 3,
          "sources[1].name is 'x', the name of sources[0]; give each a name of its own"),
         ("sources:\n  - {type: jsonl, path: a}\n  - {type: jsonl, path: b/../a, name: b}", 3,
