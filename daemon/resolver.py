@@ -44,9 +44,11 @@ class Resolver:
 
     async def settle_unknown(self) -> list[Difference]:
         """Ask once after every order that is UNKNOWN, or of which fills were missed."""
-        return await self._ask_each(
-            order for order in self._broker.outcomes.open_orders if order.in_doubt
-        )
+        in_doubt = [order for order in self._broker.outcomes.open_orders if order.in_doubt]
+        ids = {order.intent.client_order_id for order in in_doubt}
+        # What was told of meanwhile is not missed any more.
+        self._misses = {id_: misses for id_, misses in self._misses.items() if id_ in ids}
+        return await self._ask_each(in_doubt)
 
     async def follow_working(self) -> list[Difference]:
         """Ask once after every working order; cancel what is left of an expired one."""

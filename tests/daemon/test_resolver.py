@@ -170,6 +170,26 @@ async def test_an_end_that_is_told_while_it_is_asked_for_is_booked_once(
     assert lines == []
 
 
+async def test_an_order_that_is_told_of_between_two_misses_is_kept_in_mind_no_longer(
+    executor: ShadowModeExecutor,
+    resolver: Resolver,
+    broker: GuardedBroker,
+    lost: Unanswering,
+    clock: Any,
+    buy: Decision,
+) -> None:
+    lost.executes = False
+    row = await executor.execute_decision(None, buy)
+    clock.advance(FENCE_SECONDS)
+    await resolver.settle_unknown()
+    assert len(resolver._misses) == 1
+    id_ = row.client_order_id or ""
+    told = OrderResult(OrderState.ACCEPTED, client_order_id=id_, status=OrderStatus.CANCELED)
+    await broker.outcomes.learn(OrderUpdate(id_, told))
+    await resolver.settle_unknown()
+    assert resolver._misses == {}
+
+
 async def test_an_absent_order_is_told_with_what_it_was(
     executor: ShadowModeExecutor, resolver: Resolver, lost: Unanswering, clock: Any, buy: Decision
 ) -> None:
