@@ -82,7 +82,11 @@ class Session:
         if self.is_closed:
             work.close()
             return
-        child = self._tasks.create_task(work)
+        try:
+            child = self._tasks.create_task(work)
+        except RuntimeError:  # the connection is ending, and waits for what still runs
+            work.close()
+            return
         self._children.add(child)
         child.add_done_callback(self._children.discard)
 

@@ -4,8 +4,10 @@ import asyncio
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from otonom_trader.testnet import LocalTestnet, ManualClock
+from otonom_trader.testnet.ws_session import Session
 from tests.testnet.wire import wire
 
 PATHS = ["/ws-api/v3", "/ws", "/stream?streams=btcusdt@trade"]
@@ -133,3 +135,34 @@ async def test_a_client_that_is_gone_before_its_handshake_is_answered_is_no_erro
     async with wire(session, venue.url, path) as later:
         assert not later.socket.closed
     assert caplog.records == []
+
+
+async def test_what_is_to_run_beside_a_connection_that_is_ending_does_not_begin(
+    clock: ManualClock,
+) -> None:
+    """An event may be held up for a client that leaves in that moment."""
+    session, said = Session(make_mocked_request("GET", "/ws"), clock), list[str]()
+
+    running = asyncio.Event()
+
+    async def last_words() -> None:
+        try:
+            running.set()
+            await asyncio.Event().wait()
+        finally:
+            session.spawn(say("late"))
+
+    async def say(word: str) -> None:
+        said.append(word)
+
+    async def serve() -> None:
+        async with session._tasks:
+            session.spawn(say("early"))
+            session.spawn(last_words())
+            await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        handler = tasks.create_task(serve())
+        await running.wait()
+        handler.cancel()
+    assert said == ["early"]
