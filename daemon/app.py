@@ -150,6 +150,7 @@ class Daemon:
         self._listen_to_signals()
         log.info(
             "daemon.starting",
+            pid=os.getpid(),
             mode=self._config.mode,
             broker=self._config.broker_type,
             state_dir=str(self._settings.state_dir),

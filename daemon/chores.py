@@ -9,6 +9,7 @@ from otonom_trader.brokers.resting import Moved
 from otonom_trader.daemon.desk import key_objection
 from otonom_trader.daemon.floor import Floor
 from otonom_trader.daemon.halt import Halt
+from otonom_trader.daemon.outage import Outage
 from otonom_trader.domain.errors import VenueError
 from otonom_trader.domain.ports import Clock
 from otonom_trader.storage.events import EquityPoint
@@ -46,13 +47,16 @@ class Chores:
         self._journal = journal
         self._halt = halt
         self._clock = clock
+        self._clock_reading = Outage(log, clock, "clock.unsynced", "clock.synced")
 
     async def sync_clock(self) -> None:
         """Read the venue's clock anew."""
         try:
             await self._floor.broker.venue.sync_clock()
         except VenueError as failure:
-            log.warning("clock.unsynced", reason=str(failure))
+            self._clock_reading.failed(str(failure))
+        else:
+            self._clock_reading.ended()
 
     async def follow_resting(self) -> None:
         """Have what rests in simulations meet the market as it is now."""

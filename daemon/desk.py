@@ -76,7 +76,7 @@ async def open_desk(
     if wrong is not None:
         raise NotPermitted(wrong)
     for gone in await _name_symbols(broker, config):
-        log.warning("symbol.gone", reason=gone)
+        log.warning("symbol.unlisted", reason=gone)
     if config.mode is not Mode.OFF and config.broker_type != "dummy":
         stack.enter_context(account_lock(f"{account.venue}:{account.uid}"))
     executor = ShadowModeExecutor(

@@ -1,5 +1,7 @@
 """The one log line of each execution; it comes after the commit."""
 
+import math
+
 import structlog
 
 from otonom_trader.domain.execution import Outcome, TradeExecutionLog, slippage_warning
@@ -12,6 +14,7 @@ _EVENTS = {
     Outcome.HOLD: "decision.hold",
     Outcome.MALFORMED: "decision.malformed",
     Outcome.NOT_SENT: "decision.not_sent",
+    Outcome.REJECTED: "decision.rejected",
     Outcome.UNKNOWN: "order.unknown",
 }
 _LEVELS = {
@@ -35,7 +38,9 @@ def tell(row: TradeExecutionLog) -> None:
     if row.paper_qty:
         facts["paper_fill_price"] = row.paper_fill_price
     if row.broker_ok:
-        facts |= {"order_id": row.broker_order_id, "latency_ms": round(row.latency_ms, 1)}
+        facts["order_id"] = row.broker_order_id
+    if row.broker_ok and not math.isnan(row.latency_ms):
+        facts["latency_ms"] = round(row.latency_ms, 1)
     if row.broker_qty:
         facts["broker_fill_price"] = row.broker_fill_price
     if row.broker_qty and row.paper_qty:

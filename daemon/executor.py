@@ -13,6 +13,7 @@ from structlog.contextvars import bound_contextvars
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.plan import Plan, flat_market
 from otonom_trader.daemon.execution_lines import tell
+from otonom_trader.daemon.outage import Outage
 from otonom_trader.daemon.sizing import Means, SizingRules, size
 from otonom_trader.daemon.turn import Turn
 from otonom_trader.domain.amount import ZERO, Number, positive
@@ -86,6 +87,7 @@ class ShadowModeExecutor:
         self._clock = clock
         self._ask_before = ask_before if broker.mode is Mode.LIVE else None
         self._needs_created_at = needs_created_at
+        self._market = Outage(log, clock, "market.unreadable", "market.readable")
 
     async def execute_decision(
         self,
@@ -132,7 +134,7 @@ class ShadowModeExecutor:
             try:
                 row = await self._finish(claim, ready, turn, started_ns, price, equity)
             except DuplicateDecision:
-                log.info("decision.repeated")
+                log.debug("decision.repeated")
                 row = await self.journal.execution(claim.key)
                 if row is None:
                     raise
@@ -151,16 +153,19 @@ class ShadowModeExecutor:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                return await self._read(item, claim, price)
+                read = await self._read(item, claim, price)
+                self._market.ended(item.symbol, symbol=item.symbol)
+                return read
             except (NotSent, OutcomeUnknown, RateLimited) as failure:
                 # Nothing has left yet: the decision waits for the venue as long as it lives.
                 ending = self._out_of_time(item, claim.received_at, ahead_seconds=pause)
                 if ending is not None:
                     return Ending(Outcome.NOT_SENT, f"Not sent: {failure}", "no_market")
-                log.warning("market.unreadable", error=str(failure), retry_in_seconds=pause)
+                self._market.failed(str(failure), item.symbol, symbol=item.symbol)
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             except Rejected as refusal:
+                self._market.ended(item.symbol, symbol=item.symbol)
                 return _denied("not_tradable", str(refusal))
 
     async def _read(

@@ -1,6 +1,7 @@
 """What may stand in a log line: plain values of bounded size, on one line."""
 
 import json
+import math
 import traceback
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -25,7 +26,8 @@ _MAX_INT_BITS = 1024  # longer ones are no figures, and Python refuses to print 
 def plain_value(value: object, depth: int = 0) -> Plain:
     """Return `value` as JSON can hold it: money as digits, times as ISO 8601, a secret as ``***``.
 
-    Long texts and collections are cut, and say how long they were. Never raises.
+    NaN, which stands where there is nothing to tell, is None. Long texts and collections are cut,
+    and say how long they were. Never raises.
     """
     match value:
         case None | bool():
@@ -40,8 +42,12 @@ def plain_value(value: object, depth: int = 0) -> Plain:
             bits = value.bit_length()
             return int(value) if bits <= _MAX_INT_BITS else f"an integer of {bits} bits"
         case float():
-            return float(value) if value - value == 0 else str(value)
+            if math.isnan(value):
+                return None
+            return str(value) if math.isinf(value) else float(value)
         case Decimal():
+            if value.is_nan():
+                return None
             return plain(value) if _digits(value) <= MAX_TEXT else cut(str(value))
         case datetime() | date() | time():
             return value.isoformat()

@@ -59,6 +59,12 @@ _MACHINE_CODES: Final = {
 }
 
 
+class NotTrading(Rejected):
+    """The venue lists the symbol, and takes no orders in it for now."""
+
+    code = "not_tradable"
+
+
 class NoSuchOrder(Rejected):
     """No working order has that id."""
 

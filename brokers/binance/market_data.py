@@ -13,7 +13,13 @@ from typing import Final, Self
 
 import msgspec
 
-from otonom_trader.brokers.binance.errors import FILTER_CODES, Reply, Unreadable, check
+from otonom_trader.brokers.binance.errors import (
+    FILTER_CODES,
+    NotTrading,
+    Reply,
+    Unreadable,
+    check,
+)
 from otonom_trader.brokers.binance.filter_prices import FilterPrices
 from otonom_trader.brokers.binance.followed_book import ProvenBook
 from otonom_trader.brokers.binance.hosts import parse_base_url
@@ -27,7 +33,7 @@ from otonom_trader.domain.errors import NotListed
 from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.symbol import Symbol
-from otonom_trader.domain.venue_event import Banned, VenueEvent
+from otonom_trader.domain.venue_event import Banned, ClockOff, VenueEvent
 
 DEFAULT_DEPTH: Final = 100  # levels; the most that weighs 5
 MAX_DEPTH: Final = 5_000
@@ -74,11 +80,14 @@ class MarketReader:
     async def get_market(self, symbol: str) -> MarketSnapshot:
         """Return the book of `symbol`, dated by when the venue's was the same, or a little later.
 
-        That is when it was asked for or, of a symbol that is followed, a second ago at most.
+        That is when it was asked for or, of a symbol that is followed, a second ago at most. Raises
+        `NotTrading` where the book is empty because the symbol has ceased to trade.
         """
         rules = await self._listing.rules(symbol)
         reading = self._market_since(rules.instrument)
         market = await self._prices.beside(rules, reading)
+        if rules.instrument.tradable and not market.book.bids and not market.book.asks:
+            await self._require_trading(rules.instrument)
         limits = self._prices.limits(rules)
         return market if limits is None else replace(market, limits=limits)
 
@@ -113,8 +122,12 @@ class MarketReader:
         self._reader.governor.keep_silent_until(moment)
 
     async def run(self, tell: Callable[[VenueEvent], None]) -> None:
-        """Follow markets and tell of bans, until cancelled; `tell` must not wait."""
+        """Follow markets, tell of bans and of a clock found off, until cancelled.
+
+        `tell` must not wait.
+        """
         self._reader.governor.on_ban = lambda until: tell(Banned(until))
+        self._reader.venue_time.on_off = lambda by_ms, refused: tell(ClockOff(by_ms, refused))
         if self._streams is None:
             await asyncio.get_running_loop().create_future()
         else:
@@ -131,6 +144,13 @@ class MarketReader:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
+
+    async def _require_trading(self, known: Instrument) -> None:
+        """Read the status of a symbol in which nobody quotes; raises `NotTrading` by it."""
+        self._listing.forget(known.venue_symbol)
+        now = await self.get_instrument(known.venue_symbol)
+        if not now.tradable:
+            raise NotTrading(f"{now.symbol} is not trading: its status is {now.status}")
 
     async def _market_since(self, instrument: Instrument, since_ns: int = 0) -> MarketSnapshot:
         """Return a book that was the venue's at `since_ns` or later."""

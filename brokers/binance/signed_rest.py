@@ -133,8 +133,7 @@ class SignedTransport(PublicTransport):
         if not reply.is_stale_timestamp:
             return reply
         # Refused for its time and so not carried out: once more, by a clock read afresh.
-        self.venue_time.clock.distrust()
-        await self.venue_time.read()
+        await self.venue_time.correct(reply.request)
         return await send()
 
     def _seal(self, query: str) -> tuple[int, str]:

@@ -9,7 +9,8 @@ from otonom_trader.domain.ports import Clock
 
 _MS: Final = 1_000_000
 _WIDEST_NS: Final = 250 * _MS
-_FARTHEST_APART_NS: Final = 1_000 * _MS
+FARTHEST_APART_NS: Final = 1_000 * _MS
+"""How far apart two estimates may be for one of them to be signed with."""
 # A quartz drifts 30 ms in ten minutes at 50 ppm, two of them apart twice that.
 _FRESH_FOR_NS: Final = 600 * 1_000 * _MS
 _DRIFT: Final = 10_000
@@ -46,6 +47,7 @@ class VenueClock:
         self._clock = clock
         self._best: ClockSample | None = None
         self._spread_ns = 0
+        self._last_offset_ns: int | None = None
 
     @property
     def due(self) -> bool:
@@ -62,16 +64,19 @@ class VenueClock:
         """How far off `timestamp_ms` may be; infinite before the first estimate."""
         return self._best.uncertainty_ns / _MS if self._best else float("inf")
 
-    def settle(self, samples: Sequence[ClockSample]) -> None:
+    def settle(self, samples: Sequence[ClockSample]) -> int:
         """Take the best of `samples` as the estimate, and compare it with the others and the last.
 
-        After a jump the next call, comparing with this one, can agree again.
+        After a jump the next call, comparing with this one, can agree again. Returns how far the
+        estimate moved, in nanoseconds, also from one that was distrusted.
         """
         offsets = [sample.offset_ns for sample in samples]
         if self._best:
             offsets.append(self._best.offset_ns)
         self._spread_ns = max(offsets) - min(offsets)
-        self._best = min(samples, key=lambda sample: sample.uncertainty_ns)
+        best = self._best = min(samples, key=lambda sample: sample.uncertainty_ns)
+        before, self._last_offset_ns = self._last_offset_ns, best.offset_ns
+        return 0 if before is None else best.offset_ns - before
 
     def distrust(self) -> None:
         """Forget the estimate: the venue has refused a timestamp made from it."""
@@ -109,9 +114,9 @@ class VenueClock:
                 f"the venue's clock is known only to {self._best.uncertainty_ns // _MS} ms, "
                 f"{_WIDEST_NS // _MS} ms is the limit"
             )
-        if self._spread_ns > _FARTHEST_APART_NS:
+        if self._spread_ns > FARTHEST_APART_NS:
             return (
                 f"two readings of the venue's clock differ by {self._spread_ns // _MS} ms, "
-                f"{_FARTHEST_APART_NS // _MS} ms is the limit"
+                f"{FARTHEST_APART_NS // _MS} ms is the limit"
             )
         return ""

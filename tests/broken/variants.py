@@ -31,8 +31,8 @@ def put(owner: type, name: str, method: object) -> None:
 def gate_removed() -> None:
     """The kill switch is asked when an order is judged, and not again before its bytes leave."""
 
-    def ungated(self: LiveTransport) -> Toll:
-        return Toll(self.governor, PLACE_OR_CANCEL, Lane.ORDER, orders=1)
+    def ungated(self: LiveTransport, orders: int) -> Toll:
+        return Toll(self.governor, PLACE_OR_CANCEL, Lane.ORDER, orders=orders)
 
     put(LiveTransport, "_order_toll", ungated)
 

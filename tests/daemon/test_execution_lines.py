@@ -51,6 +51,13 @@ def test_a_fill_tells_both_legs_latency_and_slippage() -> None:
     ]
 
 
+def test_a_fill_whose_answer_never_came_tells_no_latency() -> None:
+    with capture_logs() as lines:
+        tell(replace(FILLED, latency_ms=float("nan")))
+    assert lines[0]["order_id"] == "7"
+    assert "latency_ms" not in lines[0]
+
+
 @pytest.mark.parametrize(
     ("outcome", "event", "level"),
     [
@@ -58,7 +65,7 @@ def test_a_fill_tells_both_legs_latency_and_slippage() -> None:
         (Outcome.UNKNOWN, "order.unknown", "error"),
         (Outcome.MALFORMED, "decision.malformed", "warning"),
         (Outcome.EXPIRED, "decision.expired", "info"),
-        (Outcome.REJECTED, "decision.executed", "warning"),
+        (Outcome.REJECTED, "decision.rejected", "warning"),
     ],
 )
 def test_what_was_not_executed_tells_its_code_and_reason(

@@ -108,7 +108,8 @@ class Unshowable:
     [
         (Decimal("1E-5"), "0.00001"),
         (Decimal("5E+4"), "50000"),
-        (Decimal("NaN"), "NaN"),
+        (Decimal("NaN"), None),
+        (float("nan"), None),
         (Decimal("1E+999999999"), "1E+999999999"),
         (float("inf"), "inf"),
         (0.25, 0.25),

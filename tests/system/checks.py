@@ -105,19 +105,21 @@ def journal_equals_truth(orders: Rows, executions: Rows, truth: Truth) -> None:
 
 def _with_pairs_folded(truth: Truth) -> Truth:
     """Return the truth with each pair of ours as one order: its limit, with the stop's fills."""
-    ids = {order["origClientOrderId"]: order for order in truth["orders"]}
-    stops = {name: order for name, order in ids.items() if name.endswith(_STOP)}
-    orders = []
-    for name, order in ids.items():
-        if name in stops:
-            continue
-        stop = stops.get(name + _STOP)
-        orders.append(order if stop is None else _folded(order, stop))
-    owner = {
-        stop["orderId"]: ids[name.removesuffix(_STOP)]["orderId"] for name, stop in stops.items()
+    stops = {
+        order["origClientOrderId"].removesuffix(_STOP): order
+        for order in truth["orders"]
+        if order["origClientOrderId"].endswith(_STOP)
     }
+    orders, owners = [], {}
+    for order in truth["orders"]:
+        stop = stops.get(order["origClientOrderId"])
+        if stop is not None:
+            owners[stop["orderId"]] = order["orderId"]
+            orders.append(_folded(order, stop))
+        elif not order["origClientOrderId"].endswith(_STOP):
+            orders.append(order)
     fills = [
-        fill | {"orderId": owner.get(fill["orderId"], fill["orderId"])} for fill in truth["fills"]
+        fill | {"orderId": owners.get(fill["orderId"], fill["orderId"])} for fill in truth["fills"]
     ]
     return {**truth, "orders": orders, "fills": fills}
 

@@ -1,5 +1,6 @@
 """The adapter at the local exchange, which was written without it: what it tells is the truth."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from otonom_trader.brokers.binance import BinanceBroker, BinanceShadow
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderStatus
 from otonom_trader.domain.symbol import Symbol
+from otonom_trader.domain.venue_event import ClockOff, VenueEvent
 from otonom_trader.testnet import (
     AccountConfig,
     KeyConfig,
@@ -296,6 +298,22 @@ async def test_a_venue_whose_clock_jumps_is_followed(market: Market, skew_ms: in
     assert (await market.trader.place_order(at_market("BUY", "0.01"))).ok
     assert [one["code"] for one in market.sent if one["code"]] == [-1021]
     assert len(market.orders) == 2
+
+
+async def test_a_clock_found_off_is_told_of_with_what_was_refused_for_it(market: Market) -> None:
+    await market.make("SELL", "1", "50000")
+    told: list[VenueEvent] = []
+    async with asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(market.trader.run(told.append))
+        assert (await market.trader.place_order(at_market("BUY", "0.01"))).ok
+        market.clock.skew_ms = 5_000
+        assert (await market.trader.place_order(at_market("BUY", "0.01"))).ok
+        market.clock.skew_ms = 0
+        await market.trader.sync_clock()
+        following.cancel()
+    first, second = [event for event in told if isinstance(event, ClockOff)]
+    assert (round(first.by_ms, -3), first.refused) == (5_000, "POST /api/v3/order")
+    assert (round(second.by_ms, -3), second.refused) == (-5_000, "")
 
 
 async def test_shadow_expects_what_live_then_gets_and_leaves_no_trace(market: Market) -> None:

@@ -327,7 +327,7 @@ async def test_the_recorded_books_are_followed_at_every_step(shared_data: Path) 
 )
 async def test_whatever_befalls_the_stream_nothing_stale_is_served(fault: dict[str, Any]) -> None:
     """And once it is over the book is followed again, equal to the venue's."""
-    async with opened(timeout_seconds=0.3) as stage:
+    async with opened(timeout_seconds=2.0) as stage:
         await stage.follow()
         for number in range(130):
             if number == 10:

@@ -40,9 +40,13 @@ def test_no_order_endpoint_is_open_but_to_live(request_class: type[GuardedReques
     assert posts <= {"/api/v3/order/test"}
 
 
-def test_live_places_and_cancels_single_orders_and_nothing_more() -> None:
+def test_live_places_orders_and_pairs_and_cancels_single_orders_and_nothing_more() -> None:
     writes = {endpoint for endpoint in LiveRequest.allowed if endpoint[0] != "GET"}
-    assert writes == {("POST", "/api/v3/order"), ("DELETE", "/api/v3/order")}
+    assert writes == {
+        ("POST", "/api/v3/order"),
+        ("POST", "/api/v3/orderList/oco"),
+        ("DELETE", "/api/v3/order"),
+    }
 
 
 @pytest.mark.parametrize("transport", [PublicTransport, ShadowTransport])

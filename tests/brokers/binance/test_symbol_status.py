@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from otonom_trader.brokers.binance import BinanceBroker, BinanceShadow
+from otonom_trader.brokers.binance.errors import NotTrading
 from otonom_trader.domain.order import OrderRequest, OrderState, OrderStatus
 from otonom_trader.testnet import AccountConfig, LocalTestnet, MarketSpec, TestnetConfig
 from tests.brokers.binance.conftest import API_KEY, API_SECRET, SteppedClock, StubVenue, refuse
@@ -75,6 +76,16 @@ async def test_a_symbol_that_stops_trading_is_noticed_and_its_orders_can_be_canc
     local.exchange.change_symbol("BTCUSDT", status="TRADING")
     clock.advance(10.1)
     assert (await broker.place_order(limit(client_order_id="mine-4"))).ok
+
+
+async def test_an_empty_book_is_told_as_what_it_is_where_the_symbol_has_ceased_to_trade(
+    local: LocalTestnet, broker: BinanceBroker
+) -> None:
+    assert not (await broker.get_market("BTC-USDT")).book.bids
+    local.exchange.change_symbol("BTCUSDT", status="HALT")
+    with pytest.raises(NotTrading, match="BTC-USDT is not trading: its status is HALT") as refusal:
+        await broker.get_market("BTC-USDT")
+    assert refusal.value.code == "not_tradable"
 
 
 COARSE: dict[str, dict[str, Any]] = {
