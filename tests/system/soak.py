@@ -67,6 +67,7 @@ class Soak:
     market_data: str = "streams"
     struck: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
+    denials: Counter[str] = field(default_factory=Counter)
     reached: int = 0
     most_accepted: int = 0
     left_unknown: int = 0
@@ -206,6 +207,8 @@ class Soak:
         self.reached = len({request["clientOrderId"] for request in placing})
         executions = await one.journal.executions(self.decisions + 1)
         self.outcomes.update(str(row["outcome"]) for row in executions)
+        denied = (row for row in executions if row["outcome"] == "denied")
+        self.denials.update(str(row["broker_message"])[:80] for row in denied)
         decisions = {row["client_order_id"]: row["decision_id"] for row in executions}
         accepted = Counter(
             decisions[order["origClientOrderId"]]
@@ -288,7 +291,11 @@ def tell(soak: Soak, requirements: Sequence[Requirement]) -> int:
     say = sys.stdout.write
     pace = soak.decisions / soak.seconds
     say(f"{soak.decisions} decisions in {soak.seconds:.0f} s, {pace:.0f} a second\n")
-    for title, counts in (("outcomes", soak.outcomes), ("faults", soak.struck)):
+    for title, counts in (
+        ("outcomes", soak.outcomes),
+        ("denied", soak.denials),
+        ("faults", soak.struck),
+    ):
         say(f"{title}: {listed(counts)}\n")
     tenths = soak.resident_mb[:: max(1, len(soak.resident_mb) // 10)]
     say(f"resident MB: {', '.join(f'{each:.0f}' for each in tenths)}\n")
