@@ -133,3 +133,20 @@ async def test_in_live_the_paper_leg_fills_beside_the_venue_s(tmp_path: Path) ->
         assert (told["paper_fill_price"], told["slippage_estimate"]) == ("19995", "0")
         assert one.broker.resting.symbols == frozenset()
         await one.agree()
+
+
+async def test_in_shadow_a_pair_is_validated_whole_and_ends_by_the_one_that_comes_first(
+    install: Install,
+) -> None:
+    async with quoted() as market:
+        trader = install(market.url, mode="shadow")
+        daemon = await (await trader.start()).in_state("RUNNING")
+        trader.decide(STOP | {"order_type": "OCO", "price": "20500"})
+        await becomes(trader, "resting")
+        validated = [r for r in market.truth()["requests"] if r["path"] == "/api/v3/order/test"]
+        assert [request["status"] for request in validated] == [200, 200]
+        write_book(market, (("20510", "1"),), (("20500", "1"),))
+        row = await becomes(trader, "filled", paper_status="filled")
+        prices = ("paper_fill_price", "broker_fill_price", "slippage_estimate")
+        assert tuple(row[name] for name in prices) == ("20500", "20500", "0")
+        await daemon.stop()
