@@ -11,6 +11,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from otonom_trader.domain.compare import ABSENT
+
 _DASH = "-"
 
 
@@ -86,29 +88,40 @@ def show_differences(console: Console, rows: Sequence[Mapping[str, Any]]) -> Non
 
 
 def show_orders(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print orders as the journal knows them."""
-    table = Table(title="Orders", header_style="bold")
-    for heading in ("decision", "client order id", "order id", "symbol", "side", "status"):
-        table.add_column(heading, overflow="fold")
+    """Print orders as the journal knows them: what was asked for, and what became of it."""
+    table = Table(title="Orders", header_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column("decision", overflow="fold")
+    for heading in ("symbol", "side", "type"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("qty", "price", "stop"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
     for heading in ("executed", "quote"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("client order id", overflow="fold")
     for row in rows:
+        names = ("decision_id", "symbol", "side", "order_type", "qty", "price")
         table.add_row(
-            *(
-                _text(row[name])
-                for name in (
-                    "decision_id",
-                    "client_order_id",
-                    "order_id",
-                    "symbol",
-                    "side",
-                    "status",
-                    "executed_qty",
-                    "quote_qty",
-                )
-            )
+            *(_text(row[name]) for name in names),
+            _stop(row),
+            _standing(row),
+            *(_text(row[name]) for name in ("executed_qty", "quote_qty", "client_order_id")),
         )
     console.print(table)
+
+
+def _stop(row: Mapping[str, Any]) -> str:
+    """Where a stop triggers, or how far it follows the market."""
+    if row["trailing_delta_bps"] is None:
+        return _text(row["stop_price"])
+    return f"{int(row['trailing_delta_bps']) / 100:g} %"
+
+
+def _standing(row: Mapping[str, Any]) -> str:
+    """The venue's word where there is one, else what is known here."""
+    if row["status"]:
+        return str(row["status"])
+    return str(row["code"] if row["code"] == ABSENT else row["state"] or row["phase"])
 
 
 def show_status(console: Console, status: Mapping[str, Any]) -> None:
