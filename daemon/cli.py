@@ -22,7 +22,7 @@ from otonom_trader.daemon.kill import read_latch
 from otonom_trader.daemon.launch import at_the_venue, load, person, trade
 from otonom_trader.daemon.operations import answer, kill_daemon
 from otonom_trader.daemon.settings import find_state_dir, load_settings
-from otonom_trader.daemon.sources.append import append_decision
+from otonom_trader.daemon.sources.append import append_decision, holds
 from otonom_trader.daemon.testnet_commands import testnet_app
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.decision import Malformed, parse_decision
@@ -144,6 +144,11 @@ def decide(
         raise typer.BadParameter(decision.reason)
     settings = load_settings(config, state_dir)
     target = next(source for source in settings.sources if source.type == "jsonl")
+    if holds(target.path, decision.id):
+        raise typer.BadParameter(
+            f"decision {decision.id} is in {target.path} already, and an id is executed once: "
+            "give another --id"
+        )
     target.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     append_decision(target.path, decision.payload())
     typer.echo(f"decision {decision.id} written to {target.path}")

@@ -39,6 +39,28 @@ def append_decision(path: Path, decision: Mapping[str, object]) -> None:
         raise SourceUnavailable(f"{path} took {written} of {len(line)} bytes: its disk is full")
 
 
+def holds(path: Path, id_: str) -> bool:
+    """Return whether the file at `path` has a decision of that id; False without a file.
+
+    Lines that cannot be read are passed over. Raises `SourceUnavailable` for a file that cannot.
+    """
+    try:
+        with path.open("rb") as lines:
+            return any(_id_of(line) == id_ for line in lines)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise SourceUnavailable(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _id_of(line: bytes) -> str | None:
+    try:
+        decision = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return str(decision.get("id")) if isinstance(decision, dict) else None
+
+
 def _as_text(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from otonom_trader.daemon.sources.append import append_decision
+from otonom_trader.daemon.sources.append import append_decision, holds
 from otonom_trader.daemon.sources.base import SourceUnavailable
 from otonom_trader.daemon.sources.jsonl import JsonlSource
 from otonom_trader.domain.decision import Decision, Malformed
@@ -47,7 +47,7 @@ async def test_a_line_left_without_its_end_is_not_added_to(path: Path) -> None:
 async def test_concurrent_writers_do_not_mix_their_lines(path: Path) -> None:
     writer = (
         "import sys, pathlib\n"
-        "from otonom_trader.daemon.sources.append import append_decision\n"
+        "from otonom_trader.daemon.sources.append import append_decision, holds\n"
         "for n in range(50):\n"
         "    append_decision(pathlib.Path(sys.argv[1]), {'id': f'{sys.argv[2]}-{n}', "
         "'symbol': 'BTC-USDT', 'direction': 'HOLD', 'reason': 'x' * 500})\n"
@@ -82,3 +82,12 @@ def test_what_does_not_fit_on_a_line_is_refused_and_nothing_is_written(
 def test_a_full_disk_is_one_sentence() -> None:
     with pytest.raises(SourceUnavailable, match="/dev/full cannot be written: No space left"):
         append_decision(Path("/dev/full"), PAYLOAD)
+
+
+def test_an_id_that_a_file_holds_is_found_whatever_else_is_in_it(path: Path) -> None:
+    assert not holds(path, "1")
+    path.write_bytes(b'torn {"id"\n[1]\n\xff\n{"id": 1}\n')
+    append_decision(path, {"id": "two"})
+    assert holds(path, "1")
+    assert holds(path, "two")
+    assert not holds(path, "three")
