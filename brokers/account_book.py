@@ -19,6 +19,7 @@ from otonom_trader.domain.venue_event import BalancesUpdate
 from otonom_trader.risk.exposure import Exposure
 
 _NS = 1_000_000_000
+_LONGEST_LAG_NS = 10 * _NS  # of the copy that answers a reading, behind what was told already
 
 
 class _Pending(NamedTuple):
@@ -55,6 +56,7 @@ class AccountBook:
         self._simulated = simulated
         self._ledger = Ledger()  # as far as the holdings have followed the simulated account's
         self._snapshot: AccountSnapshot | None = None
+        self._behind_since_ns: int | None = None  # the first reading of those that were older
         self._later: dict[tuple[Symbol, str], tuple[datetime, Mapping[str, Decimal]]] = {}
         self._holdings = Holdings(account_currency)
         self._reservations: dict[str, Reservation] = {}
@@ -80,9 +82,20 @@ class AccountBook:
         return wanted
 
     def update_account(self, snapshot: AccountSnapshot) -> None:
-        """Take over the venue's balances; own fills they already include are forgotten."""
-        if self._snapshot is not None and snapshot.updated_at < self._snapshot.updated_at:
-            return
+        """Take over the venue's balances; own fills they already include are forgotten.
+
+        A reading that is older than what is known already, by the venue's own time, shows that
+        nothing newer is there: balances stay, and count as read. One that stays older for seconds
+        is no copy that lags: it is taken over.
+        """
+        known = self._snapshot
+        if known is not None and snapshot.updated_at < known.updated_at:
+            if self._behind_since_ns is None:
+                self._behind_since_ns = snapshot.taken_ns
+            if snapshot.taken_ns - self._behind_since_ns < _LONGEST_LAG_NS:
+                self._snapshot = replace(known, taken_ns=max(known.taken_ns, snapshot.taken_ns))
+                return
+        self._behind_since_ns = None
         self._snapshot = snapshot
         self._later = {
             trade: entry for trade, entry in self._later.items() if entry[0] > snapshot.updated_at

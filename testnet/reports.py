@@ -101,11 +101,12 @@ class Reports:
                 account = event.order.account
                 touched[account.name] = account
         for account in touched.values():
-            account.update_ms = self._now_ms
+            # A request that was held up carries an older time than what was told meanwhile.
+            account.update_ms = max(account.update_ms, self._now_ms)
             if account.is_participant:
                 continue
             balances = tuple(
                 (asset, account.balance(asset).free, account.balance(asset).locked)
                 for asset in assets
             )
-            self.events.append(AccountPosition(account, self._now_ms, balances))
+            self.events.append(AccountPosition(account, account.update_ms, balances))

@@ -138,6 +138,24 @@ def test_a_reading_older_than_the_last_one_changes_nothing() -> None:
     assert book.total("USDT") == 5000
 
 
+def test_readings_that_are_older_by_the_venue_s_time_count_as_readings() -> None:
+    book = open_book()
+    book.update_account(snapshot(5, USDT="5000", BTC="0.1"))
+    book.update_account(snapshot(2, taken_ns=30 * SECOND_NS, USDT="10000"))
+    assert now(book, 40 * SECOND_NS).age_seconds == 10
+    assert book.total("USDT") == 5000
+
+
+def test_a_reading_that_stays_older_for_seconds_is_what_the_venue_has() -> None:
+    book = open_book()
+    book.update_account(snapshot(5, USDT="5000", BTC="0.1"))
+    for second in (30, 35):
+        book.update_account(snapshot(2, taken_ns=second * SECOND_NS, USDT="10000"))
+        assert book.total("USDT") == 5000
+    book.update_account(snapshot(2, taken_ns=40 * SECOND_NS, USDT="10000"))
+    assert book.total("USDT") == 10000
+
+
 trades = st.lists(
     st.tuples(st.sampled_from(Side), st.integers(1, 5), st.integers(1, 3)), min_size=1, max_size=8
 )
