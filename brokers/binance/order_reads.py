@@ -10,12 +10,11 @@ from otonom_trader.brokers.binance.order_lists import is_stop, pair, stop_id
 from otonom_trader.brokers.binance.orders import OrderName, fill_of_trade, found_order
 from otonom_trader.brokers.binance.outcome import check_client_id
 from otonom_trader.brokers.binance.weights import MY_TRADES, ORDER
-from otonom_trader.brokers.binance.wire import QueriedOrder, Trade, number, read
+from otonom_trader.brokers.binance.wire import NO_LIST, QueriedOrder, Trade, number, read
 from otonom_trader.domain.errors import Rejected
 from otonom_trader.domain.order import Fill, OrderResult
 
 _TRADES_PER_PAGE: Final = 1000
-_NO_LIST: Final = -1
 
 _queried = msgspec.json.Decoder(QueriedOrder)
 _trades = msgspec.json.Decoder(list[Trade])
@@ -59,7 +58,7 @@ class OrderReader(AccountReader):
         order = read(_queried, reply)
         trades = await self._trades_of(order) if number(order.executed_qty) else []
         found = found_order(order, trades, venue_symbol, name, reply)
-        if order.order_list_id == _NO_LIST or not name.is_client_id or is_stop(name.text):
+        if order.order_list_id == NO_LIST or not name.is_client_id or is_stop(name.text):
             return found
         stop = await self._query(venue_symbol, OrderName(stop_id(name.text)))
         if stop is None:

@@ -11,7 +11,7 @@ import msgspec
 
 from otonom_trader.brokers.binance.errors import AUTH, Unreadable
 from otonom_trader.brokers.binance.order_lists import as_news, own_id
-from otonom_trader.brokers.binance.wire import moment, number
+from otonom_trader.brokers.binance.wire import NO_LIST, moment, number
 from otonom_trader.brokers.binance.ws_frames import Incoming
 from otonom_trader.domain.account import Balance
 from otonom_trader.domain.amount import ZERO
@@ -29,7 +29,6 @@ from otonom_trader.domain.venue_event import (
 _TRADE: Final = "TRADE"
 _REJECTED: Final = "REJECTED"
 _NO_REASON: Final = "NONE"
-_NO_LIST: Final = -1
 _OVERDUE_NS: Final = 10 * 1_000_000_000
 
 
@@ -124,7 +123,7 @@ def order_update(report: ExecutionReport) -> OrderUpdate:
         fills=(_fill(report, at),) if report.execution_type == _TRADE else (),
         transact_time=at,
     )
-    if report.order_list_id != _NO_LIST:
+    if report.order_list_id != NO_LIST:
         told = as_news(told)
     return OrderUpdate(own_id(client_id), told)
 

@@ -15,6 +15,9 @@ from otonom_trader.brokers.binance.errors import Reply, Unreadable
 from otonom_trader.brokers.binance.usage import RateLimit
 from otonom_trader.domain.order import OrderStatus, Side
 
+NO_LIST: Final = -1
+"""The list's id of an order that is of no list."""
+
 _T = TypeVar("_T")
 _NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{1,18})?", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -153,7 +156,7 @@ class KeyRestrictions(_Wire):
 class Order(_Wire, kw_only=True):
     """What every reply about an order tells; the last where the order has them.
 
-    `order_list_id` is -1 for one that is of no list.
+    `order_list_id` is `NO_LIST` for one that is of none.
     """
 
     symbol: str
@@ -169,7 +172,7 @@ class Order(_Wire, kw_only=True):
     stop_price: str | None = None
     iceberg_qty: str | None = None
     trailing_delta: int | None = None
-    order_list_id: int = -1
+    order_list_id: int = NO_LIST
 
 
 class OrderFill(_Wire):

@@ -4,6 +4,7 @@ Source: promises.md, faults 21 and 22.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Final, Generic, TypeVar
@@ -24,7 +25,7 @@ _LONGEST_PAUSE_SECONDS: Final = 30.0
 _SETTLED_NS: Final = 30 * 1_000_000_000
 
 
-class KeptSocket:
+class KeptSocket(ABC):
     """A connection that is open for as long as `listen` runs; `due` says that it should go."""
 
     def __init__(self, connection: ClientConnection) -> None:
@@ -66,13 +67,13 @@ class KeptSocket:
         """Close, once another one has taken over."""
         await self._connection.close()
 
+    @abstractmethod
     def _take(self, frame: bytes) -> None:
         """Take one frame in; raises `Unreadable` for one that makes no sense."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _ended(self) -> None:
         """Tell whoever still waits for something of this connection."""
-        raise NotImplementedError
 
 
 _Socket = TypeVar("_Socket", bound=KeptSocket)
