@@ -14,7 +14,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from otonom_trader.brokers.binance.signing import is_private_key, load_signer
+from otonom_trader.brokers.binance.transport.signing import is_private_key, load_signer
 from otonom_trader.brokers.yaml_source import BLANK, shown
 from otonom_trader.domain.amount import exact
 from otonom_trader.domain.secret import Secret

@@ -11,10 +11,10 @@ from otonom_trader.brokers.base import PositionRow
 from otonom_trader.brokers.binance.errors import check
 from otonom_trader.brokers.binance.hosts import is_testnet, tells_key_rights, venue_name
 from otonom_trader.brokers.binance.market_data import ASKED, MarketReader
-from otonom_trader.brokers.binance.order_lists import without_stops
-from otonom_trader.brokers.binance.orders import open_order
-from otonom_trader.brokers.binance.signed_rest import SignedTransport
-from otonom_trader.brokers.binance.weights import ACCOUNT, KEY_RIGHTS, OPEN_ORDERS
+from otonom_trader.brokers.binance.orders.lists import without_stops
+from otonom_trader.brokers.binance.orders.replies import open_order
+from otonom_trader.brokers.binance.transport.signed_rest import SignedTransport
+from otonom_trader.brokers.binance.transport.weights import ACCOUNT, KEY_RIGHTS, OPEN_ORDERS
 from otonom_trader.brokers.binance.wire import (
     Account,
     CommissionRates,

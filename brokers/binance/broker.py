@@ -20,22 +20,14 @@ from otonom_trader.brokers.binance.errors import (
 )
 from otonom_trader.brokers.binance.hosts import choose_base_url
 from otonom_trader.brokers.binance.market_data import ASKED, DEFAULT_DEPTH
-from otonom_trader.brokers.binance.order_lists import (
+from otonom_trader.brokers.binance.order_reads import OrderReader
+from otonom_trader.brokers.binance.orders.lists import (
     cancelled_of,
     find_problem,
     list_params,
     placed_list,
 )
-from otonom_trader.brokers.binance.order_reads import OrderReader
-from otonom_trader.brokers.binance.orders import (
-    Asked,
-    OrderName,
-    cancelled_order,
-    check_found,
-    order_params,
-    placed_order,
-)
-from otonom_trader.brokers.binance.outcome import (
+from otonom_trader.brokers.binance.orders.outcome import (
     FAILED_TO_CANCEL,
     FAILED_TO_PLACE,
     check_client_id,
@@ -46,9 +38,21 @@ from otonom_trader.brokers.binance.outcome import (
     rejected,
     unknown,
 )
-from otonom_trader.brokers.binance.signed_rest import ORDER_TRANSPORTS, REST, LiveTransport
-from otonom_trader.brokers.binance.signing import Credentials
-from otonom_trader.brokers.binance.user_data import Expected, UserData
+from otonom_trader.brokers.binance.orders.replies import (
+    Asked,
+    OrderName,
+    cancelled_order,
+    check_found,
+    order_params,
+    placed_order,
+)
+from otonom_trader.brokers.binance.orders.user_data import Expected, UserData
+from otonom_trader.brokers.binance.transport.signed_rest import (
+    ORDER_TRANSPORTS,
+    REST,
+    LiveTransport,
+)
+from otonom_trader.brokers.binance.transport.signing import Credentials
 from otonom_trader.brokers.binance.wire import PlacedList, PlacedOrder, read
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import OutcomeUnknown, Rejected, TradingHalted, VenueError

@@ -13,6 +13,8 @@ from typing import Final, Self
 
 import msgspec
 
+from otonom_trader.brokers.binance.books.followed_book import ProvenBook
+from otonom_trader.brokers.binance.books.market_streams import MarketStreams
 from otonom_trader.brokers.binance.errors import (
     FILTER_CODES,
     NotTrading,
@@ -20,13 +22,11 @@ from otonom_trader.brokers.binance.errors import (
     Unreadable,
     check,
 )
-from otonom_trader.brokers.binance.filter_prices import FilterPrices
-from otonom_trader.brokers.binance.followed_book import ProvenBook
 from otonom_trader.brokers.binance.hosts import parse_base_url
-from otonom_trader.brokers.binance.listing import Listing
-from otonom_trader.brokers.binance.market_streams import MarketStreams
-from otonom_trader.brokers.binance.rest import PublicTransport
-from otonom_trader.brokers.binance.weights import BOOK_TICKER, DEPTH
+from otonom_trader.brokers.binance.rules.listing import Listing
+from otonom_trader.brokers.binance.rules.prices import FilterPrices
+from otonom_trader.brokers.binance.transport.rest import PublicTransport
+from otonom_trader.brokers.binance.transport.weights import BOOK_TICKER, DEPTH
 from otonom_trader.brokers.binance.wire import BookTicker, Depth, number, numbers, read
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import NotListed

@@ -6,10 +6,10 @@ import msgspec
 
 from otonom_trader.brokers.binance.account import AccountReader
 from otonom_trader.brokers.binance.errors import NO_SUCH_ORDER, Unreadable, check
-from otonom_trader.brokers.binance.order_lists import is_stop, pair, stop_id
-from otonom_trader.brokers.binance.orders import OrderName, fill_of_trade, found_order
-from otonom_trader.brokers.binance.outcome import check_client_id
-from otonom_trader.brokers.binance.weights import MY_TRADES, ORDER
+from otonom_trader.brokers.binance.orders.lists import is_stop, pair, stop_id
+from otonom_trader.brokers.binance.orders.outcome import check_client_id
+from otonom_trader.brokers.binance.orders.replies import OrderName, fill_of_trade, found_order
+from otonom_trader.brokers.binance.transport.weights import MY_TRADES, ORDER
 from otonom_trader.brokers.binance.wire import NO_LIST, QueriedOrder, Trade, number, read
 from otonom_trader.domain.errors import Rejected
 from otonom_trader.domain.order import Fill, OrderResult

@@ -13,9 +13,8 @@ from otonom_trader.brokers.binance.account import AccountReader
 from otonom_trader.brokers.binance.errors import Reply, check
 from otonom_trader.brokers.binance.hosts import choose_base_url
 from otonom_trader.brokers.binance.market_data import ASKED, DEFAULT_DEPTH, MAX_DEPTH
-from otonom_trader.brokers.binance.order_lists import find_problem, orders_of
-from otonom_trader.brokers.binance.orders import Asked, order_params
-from otonom_trader.brokers.binance.outcome import (
+from otonom_trader.brokers.binance.orders.lists import find_problem, orders_of
+from otonom_trader.brokers.binance.orders.outcome import (
     FAILED_TO_CANCEL,
     FAILED_TO_PLACE,
     check_client_id,
@@ -26,8 +25,9 @@ from otonom_trader.brokers.binance.outcome import (
     rejected,
     unknown,
 )
-from otonom_trader.brokers.binance.signed_rest import ShadowTransport
-from otonom_trader.brokers.binance.signing import Credentials
+from otonom_trader.brokers.binance.orders.replies import Asked, order_params
+from otonom_trader.brokers.binance.transport.signed_rest import ShadowTransport
+from otonom_trader.brokers.binance.transport.signing import Credentials
 from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import OutcomeUnknown, Rejected, VenueError

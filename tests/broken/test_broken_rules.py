@@ -13,7 +13,8 @@ from tests.broken.variants_in_process import (
     gap_between_connections,
     state_goes_back,
 )
-from tests.brokers.binance import test_market_streams, test_ws_api
+from tests.brokers.binance.books import test_market_streams
+from tests.brokers.binance.transport import test_ws_api
 from tests.system import test_fault_catalogue
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from otonom_trader.brokers.account_book import AccountBook
 from otonom_trader.brokers.binance.broker import BinanceBroker
-from otonom_trader.brokers.binance.limits import Lane, Toll
-from otonom_trader.brokers.binance.signed_rest import LiveTransport
-from otonom_trader.brokers.binance.weights import PLACE_OR_CANCEL
+from otonom_trader.brokers.binance.transport.governor import Lane, Toll
+from otonom_trader.brokers.binance.transport.signed_rest import LiveTransport
+from otonom_trader.brokers.binance.transport.weights import PLACE_OR_CANCEL
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.outcomes import Carried, Outcomes
 from otonom_trader.daemon.entry import main

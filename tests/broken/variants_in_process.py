@@ -12,7 +12,7 @@ import pytest
 
 from otonom_trader.brokers import outcomes
 from otonom_trader.brokers.binance.broker import BinanceBroker
-from otonom_trader.brokers.binance.ws_keeper import Keeper
+from otonom_trader.brokers.binance.transport.ws_keeper import Keeper
 from otonom_trader.daemon import resolver
 from otonom_trader.domain import order_life
 from otonom_trader.domain.errors import VenueError

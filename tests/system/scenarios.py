@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from otonom_trader.brokers.binance.rest import MAX_CONNECTIONS
+from otonom_trader.brokers.binance.transport.rest import MAX_CONNECTIONS
 from otonom_trader.testnet import LocalTestnet
 from tests.system import checks
 from tests.system.decisions import numbered

@@ -13,8 +13,9 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from otonom_trader.brokers.binance import wire, ws_frames
+from otonom_trader.brokers.binance import wire
 from otonom_trader.brokers.binance.errors import Reply, Unreadable
+from otonom_trader.brokers.binance.transport import ws_frames
 
 READ_BY: Final[dict[str, Any]] = {
     "GET /api/v3/time": wire.ServerTime,

@@ -12,9 +12,9 @@ import msgspec
 
 from otonom_trader.brokers.binance import wire
 from otonom_trader.brokers.binance.errors import FILTER_FAILURE, PRECISION, Reply
-from otonom_trader.brokers.binance.filter_context import Context, OpenOrders
-from otonom_trader.brokers.binance.orders import Asked, order_params
-from otonom_trader.brokers.binance.rules import Rules, Violation, parse_rules
+from otonom_trader.brokers.binance.orders.replies import Asked, order_params
+from otonom_trader.brokers.binance.rules.context import Context, OpenOrders
+from otonom_trader.brokers.binance.rules.trading_rules import Rules, Violation, parse_rules
 from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.order import OrderRequest
 from otonom_trader.testnet import (

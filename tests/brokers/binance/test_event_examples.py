@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
-from otonom_trader.brokers.binance import user_data
+from otonom_trader.brokers.binance.books.stream_frames import read_depth_update, read_frame
 from otonom_trader.brokers.binance.errors import Unreadable
-from otonom_trader.brokers.binance.stream_frames import read_depth_update, read_frame
+from otonom_trader.brokers.binance.orders import user_data
 from otonom_trader.domain.venue_event import BalancesUpdate, OrderUpdate, StreamLost
 from tests.brokers.binance.examples import assert_mandatory, event_in, user_events
 

@@ -6,9 +6,10 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otonom_trader.brokers.binance import user_data, wire
+from otonom_trader.brokers.binance import wire
 from otonom_trader.brokers.binance.market_data import _book
-from otonom_trader.brokers.binance.orders import fill_of_trade, open_order
+from otonom_trader.brokers.binance.orders import user_data
+from otonom_trader.brokers.binance.orders.replies import fill_of_trade, open_order
 from otonom_trader.domain.order import OrderStatus, Side
 from otonom_trader.domain.venue_event import BalancesUpdate, OrderUpdate
 

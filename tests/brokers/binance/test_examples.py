@@ -12,10 +12,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from otonom_trader.brokers.binance import wire, ws_frames
+from otonom_trader.brokers.binance import wire
 from otonom_trader.brokers.binance.errors import Reply, Unreadable, check
-from otonom_trader.brokers.binance.signed_rest import LiveRequest, LiveTransport, ShadowRequest
-from otonom_trader.brokers.binance.ws_api import SESSION_METHODS
+from otonom_trader.brokers.binance.transport import ws_frames
+from otonom_trader.brokers.binance.transport.signed_rest import (
+    LiveRequest,
+    LiveTransport,
+    ShadowRequest,
+)
+from otonom_trader.brokers.binance.transport.ws_api import SESSION_METHODS
 from otonom_trader.domain.errors import Rejected
 from tests.brokers.binance.examples import (
     IN_ANOTHER_FORM,

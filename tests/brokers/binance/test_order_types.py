@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from otonom_trader.brokers.binance import BinanceBroker, BinanceShadow
-from otonom_trader.brokers.binance.orders import Asked, check_found
+from otonom_trader.brokers.binance.orders.replies import Asked, check_found
 from otonom_trader.domain.order import (
     OrderRequest,
     OrderResult,

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from otonom_trader.brokers.binance import BinanceBroker
-from otonom_trader.brokers.binance.rest import MAX_CONNECTIONS
+from otonom_trader.brokers.binance.transport.rest import MAX_CONNECTIONS
 from otonom_trader.domain.errors import VenueUnreachable
 from otonom_trader.domain.ids import PREFIX
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderStatus

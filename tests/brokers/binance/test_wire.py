@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from otonom_trader.brokers.binance import wire
 from otonom_trader.brokers.binance.errors import Reply, Unreadable
-from otonom_trader.brokers.binance.rules import parse_rules
+from otonom_trader.brokers.binance.rules.trading_rules import parse_rules
 
 
 def example(shared_data: Path, name: str) -> bytes:

@@ -1,0 +1,1 @@
+"""Which symbols the venue lists, and what it takes of an order for one."""
