@@ -23,12 +23,14 @@ _ORDER = {
     "newOrderRespType": "FULL",
     "recvWindow": "2000",
 }
+_numbers = iter(range(10**9))  # every order is another: no address is found in a cache
 
 
 def signed_query() -> str:
     """The query of a signed order, as the venue's documentation shows it."""
     timestamp_ms = int(CLOCK.now().timestamp() * 1000)
-    query = urlencode(_ORDER | {"timestamp": str(timestamp_ms)})
+    own = {"newClientOrderId": f"bare-{next(_numbers)}", "timestamp": str(timestamp_ms)}
+    query = urlencode(_ORDER | own)
     return f"{query}&signature={hmac.digest(_SECRET, query.encode(), 'sha256').hex()}"
 
 

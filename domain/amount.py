@@ -27,19 +27,11 @@ def exact(value: Number, field: str) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal | float):
         raise ValueError(f"{field} must be a number, not {type(value).__name__}")
-    if isinstance(value, int) and value.bit_length() > _MAX_INT_BITS:
-        raise ValueError(f"{field} must lie between 1e-18 and 1e18")
-    text = str(value)
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(f"{field} must be a finite number, not {text[:40]!r}")
-    number = Decimal(text)
-    if isinstance(value, float) and len(number.normalize().as_tuple().digits) > _FLOAT_DIGITS:
-        raise ValueError(
-            f"{field} is the float {text}, which has more than {_FLOAT_DIGITS} significant digits; "
-            "give it as text or Decimal"
-        )
+    number = value if isinstance(value, Decimal) else _parse(value, field)
+    if not number.is_finite():
+        raise ValueError(f"{field} must be a finite number, not '{number!s:.40}'")
     if number and (number.adjusted() > _MAX_EXPONENT or _finest_digit(number) < -_MAX_EXPONENT):
-        raise ValueError(f"{field} must lie between 1e-18 and 1e18, not {text[:40]}")
+        raise ValueError(f"{field} must lie between 1e-18 and 1e18, not {value!s:.40}")
     return number
 
 
@@ -73,7 +65,24 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def _parse(value: int | str | float, field: str) -> Decimal:
+    if isinstance(value, int) and value.bit_length() > _MAX_INT_BITS:
+        raise ValueError(f"{field} must lie between 1e-18 and 1e18")
+    text = str(value)
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{field} must be a finite number, not {text[:40]!r}")
+    number = Decimal(text)
+    if isinstance(value, float) and len(number.normalize().as_tuple().digits) > _FLOAT_DIGITS:
+        raise ValueError(
+            f"{field} is the float {text}, which has more than {_FLOAT_DIGITS} significant digits; "
+            "give it as text or Decimal"
+        )
+    return number
+
+
 def _finest_digit(number: Decimal) -> int:
-    exponent = _WIDE.normalize(number).as_tuple().exponent
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -_MAX_EXPONENT:  # maybe of trailing zeros alone
+        exponent = _WIDE.normalize(number).as_tuple().exponent
     assert isinstance(exponent, int)  # noqa: S101  finite: the pattern admits nothing else
     return exponent

@@ -316,6 +316,8 @@ def _is_client_order_id(value: object) -> bool:
 
 
 def _member(kind: type[_Member], value: str, field_name: str) -> _Member:
+    if isinstance(value, kind):
+        return value
     try:
         return kind(value.upper())
     except (ValueError, AttributeError):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -241,8 +242,10 @@ class Trade(_Wire):
     is_maker: bool
 
 
+@lru_cache(maxsize=1024)
 def number(text: str) -> Decimal:
     """Return an amount from the wire; raises `Unreadable` for all but plain decimals."""
+    # A reply tells most of its amounts more than once, and the next reply the same again.
     if not _NUMBER.fullmatch(text):
         raise Unreadable(f"Binance sent {text[:40]!r} where a number belongs")
     return Decimal(text)
@@ -259,7 +262,8 @@ def moment(epoch_ms: int) -> datetime:
     """Return a time from the wire, aware, in UTC; raises `Unreadable` outside of all years."""
     if not 0 <= epoch_ms <= _LAST_MS:
         raise Unreadable(f"Binance sent {epoch_ms!r:.40} where a time belongs")
-    return _EPOCH + timedelta(milliseconds=epoch_ms)
+    seconds, ms = divmod(epoch_ms, 1000)
+    return _EPOCH + timedelta(0, seconds, ms * 1000)
 
 
 def read(decoder: msgspec.json.Decoder[_T], reply: Reply) -> _T:

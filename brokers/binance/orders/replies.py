@@ -31,6 +31,10 @@ from otonom_trader.domain.order import (
 
 # Orders of others may be of types that nobody knows yet.
 _ORDER_TYPES: Final = {kind.value: kind for kind in OrderType}
+_TERMS: Final = (
+    *("side", "type", "quantity", "price"),
+    *("stop price", "trailing delta", "iceberg quantity"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +165,21 @@ def stages_of(reply: Reply) -> dict[str, int]:
 def _difference(told: OrderResult, order: OrderRequest) -> str:
     """Say what of an order at the venue is not as it was asked for, nothing where all is."""
     limit, stop_price = order.limit_price, order.stop_price
-    for name, is_, meant in (
-        ("side", told.side, order.side),
-        ("type", told.order_type, order.order_type),
-        ("quantity", told.qty, order.qty),
-        ("price", limit and told.price, limit),
-        ("stop price", stop_price and told.stop_price, stop_price),
-        ("trailing delta", told.trailing_delta_bps, order.trailing_delta_bps),
-        ("iceberg quantity", told.iceberg_qty, order.iceberg_qty),
-    ):
-        if is_ != meant:
-            return f"{name} {is_}, not {meant}"
-    return ""
+    meant = (
+        *(order.side, order.order_type, order.qty, limit, stop_price),
+        *(order.trailing_delta_bps, order.iceberg_qty),
+    )
+    is_ = (
+        *(told.side, told.order_type, told.qty, limit and told.price),
+        *(stop_price and told.stop_price, told.trailing_delta_bps, told.iceberg_qty),
+    )
+    if is_ == meant:
+        return ""
+    return next(
+        f"{name} {one}, not {other}"
+        for name, one, other in zip(_TERMS, is_, meant, strict=True)
+        if one != other
+    )
 
 
 def _result(

@@ -32,6 +32,9 @@ class Permit(Protocol):
     def check(self) -> None:
         """Return when it may; raise what keeps it."""
 
+    def confirm(self) -> None:
+        """Return when it still may, signed meanwhile; raise what keeps it."""
+
     def left(self) -> None:
         """Note that its bytes are written."""
 
@@ -62,7 +65,7 @@ class Departure:
         self._permit.check()
         self.sent_ns = self._clock.monotonic_ns()
         self.signed_at_ms, sealed = self._seal()
-        self._permit.check()
+        self._permit.confirm()
         if not self.left:
             self.left = True
             self._permit.left()

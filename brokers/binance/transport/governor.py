@@ -93,15 +93,12 @@ class RateGovernor:
         left = self._weight.seconds_until_room(weight, lane, now)
         if left:
             raise Paused(f"not sent: the request weight is used up for another {_whole(left)} s")
-        if orders and (left := self.order_pause_seconds(orders)):
+        if orders and (left := self._order_pause_seconds(orders, now)):
             raise Paused(f"not sent: the order rate limit is used up for another {_whole(left)} s")
 
     def order_pause_seconds(self, orders: int = 1) -> float:
         """Return for how long no more `orders` may leave, 0.0 when they may now."""
-        now, left_ns = self._now(), self._orders_until_ns - self._clock.monotonic_ns()
-        waits = [window.seconds_until_room(orders, 100, now) for window in self._orders.values()]
-        quiet_ns = self._quiet_until_ns - self._clock.monotonic_ns()
-        return max(*waits, left_ns / _SECOND, quiet_ns / _SECOND, 0.0)
+        return self._order_pause_seconds(orders, self._now())
 
     def left(self, weight: int, lane: Lane, *, orders: int = 0) -> None:
         """Count a request whose bytes leave: it is on its way until `observe`."""
@@ -135,6 +132,15 @@ class RateGovernor:
         left = (moment - self._clock.now()).total_seconds()
         if left > 0:
             self._be_quiet(left, _BANNED)
+
+    def _order_pause_seconds(self, orders: int, now: float) -> float:
+        left = 0.0
+        for window in self._orders.values():
+            left = max(left, window.seconds_until_room(orders, 100, now))
+        until_ns = max(self._orders_until_ns, self._quiet_until_ns)
+        if until_ns:
+            left = max(left, (until_ns - self._clock.monotonic_ns()) / _SECOND)
+        return left
 
     def _told(self, usage: Usage, now: float) -> None:
         window = self._window(usage)
@@ -213,6 +219,11 @@ class Toll:
     def check(self) -> None:
         """Raise `Paused`, or what the gate raises, where the request may not leave."""
         self._governor.check(self._weight, self._lane, orders=self._orders)
+        if self._gate is not None:
+            self._gate.check()
+
+    def confirm(self) -> None:
+        """Raise what the gate raises: a signal may have shut it since `check`."""
         if self._gate is not None:
             self._gate.check()
 
