@@ -24,11 +24,13 @@ from otonom_trader.brokers.config_schema import BROKER_TYPES, UNBUILT_BROKER_TYP
 from otonom_trader.brokers.credentials import (
     SECTION,
     find_key,
+    is_placeholder,
     missing_key,
+    other_places,
     refuse_misplaced_keys,
 )
 from otonom_trader.brokers.yaml_source import read_yaml
-from otonom_trader.domain.errors import NotPermitted
+from otonom_trader.domain.errors import ConfigurationError, NotPermitted
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.secret import Secret
 from otonom_trader.risk.limits import RiskGuardrails
@@ -152,6 +154,20 @@ def require_live_permitted(config: BrokerConfig) -> None:
         "the proof of a shadow phase, which this version cannot give yet; "
         "use mode shadow, or live with use_testnet: true"
     )
+
+
+def require_own_keys(config: BrokerConfig) -> None:
+    """Return when the keys in force may be somebody's.
+
+    Raises ``ConfigurationError`` for the text that an example has in a key's place.
+    """
+    for name, key in (("api_key", config.api_key), ("api_secret", config.api_secret)):
+        if is_placeholder(key.reveal()):
+            where = f"broker.binance.{name}"
+            raise ConfigurationError(
+                f"{config.sources[where]}: {where} is still the example's placeholder, not a key; "
+                f"write your own there, or {other_places(name)}"
+            )
 
 
 def _broker_type(loaded: Loaded[BrokerFile]) -> str:

@@ -3,6 +3,7 @@
 Source: contract.md, "Configuration".
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -37,6 +38,8 @@ from otonom_trader.domain.errors import ConfigurationError
 from otonom_trader.domain.secret import Secret
 
 DEFAULT: Final = "default"
+# One underscore too few, or small letters: what is set so would be thought to be in force.
+_MEANT_AS_OURS: Final = re.compile(r"otonom_?trader_.*__", re.IGNORECASE)
 
 
 class Layers(BaseSettings):
@@ -140,13 +143,15 @@ def load(
     names: dict[KeyPath, str] = {}
     for name in sorted(environ):
         if not name.startswith(ENVIRONMENT_PREFIX):
+            if _MEANT_AS_OURS.match(name):
+                raise unknown_variable(schema, name, elsewhere)
             continue
         segments = name.removeprefix(ENVIRONMENT_PREFIX).split("__")
         path = _path_of(schema, segments)
         if path is None:
             if segments[0].lower() in elsewhere and segments[0].isupper():
                 continue
-            raise unknown_variable(schema, name)
+            raise unknown_variable(schema, name, elsewhere)
         try:
             value = parse_scalar(environ[name])
         except ValueError as error:

@@ -4,7 +4,7 @@ Source: contract.md, "Configuration".
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -52,10 +52,17 @@ def translated(
     return refusal(document, names, path, f"{dotted(path)} {sentence}")
 
 
-def unknown_variable(schema: type[BaseModel], name: str) -> ConfigurationError:
-    """Return the error that refuses a variable which names no setting."""
-    variables = [ENVIRONMENT_PREFIX + "__".join(parts).upper() for parts in _keys(schema)]
+def unknown_variable(
+    schema: type[BaseModel], name: str, elsewhere: Collection[str]
+) -> ConfigurationError:
+    """Return the error that refuses a variable which names no setting.
+
+    `elsewhere` are first keys of another file, whose other keys are not known here.
+    """
     wanted = name[:_MAX_COMPARED].upper()
+    _, _, behind = wanted.removeprefix(ENVIRONMENT_PREFIX).partition("__")
+    keys = [*_keys(schema), *((key, behind) if behind else (key,) for key in elsewhere)]
+    variables = [ENVIRONMENT_PREFIX + "__".join(parts).upper() for parts in keys]
     close = difflib.get_close_matches(wanted, variables, n=1, cutoff=0)[0]
     return ConfigurationError(
         f"environment variable {shown(name)} names no setting; the nearest is {close}"

@@ -5,6 +5,7 @@ the testnet alone the configuration file. Source: contract.md, "Configuration".
 """
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,17 +22,29 @@ from otonom_trader.domain.secret import Secret
 SECTION: Final[KeyPath] = ("broker", "binance")
 # A private RSA key of 4096 bits takes 3.3 kB.
 _MAX_KEY_FILE_BYTES: Final = 8192
+# What the default file, the guide and the examples write where a key is to be put.
+_PLACEHOLDER: Final = re.compile(r"(your|testnet|live)_(\w+_)?(key|secret)|\.\.\.")
+
+
+def is_placeholder(text: object) -> bool:
+    """Return whether `text` stands for a key in an example, and is none."""
+    return isinstance(text, str) and _PLACEHOLDER.fullmatch(text) is not None
 
 
 def refuse_misplaced_keys(loaded: Loaded[BrokerFile]) -> None:
-    """Refuse production keys in the configuration file, and a key that is given twice there."""
+    """Refuse production keys in the configuration file, and a key that is given twice there.
+
+    A placeholder is no key: it harms nobody where the key in force stands elsewhere.
+    """
     for name in ("api_key", "api_secret"):
         path, file_path = (*SECTION, name), (*SECTION, f"{name}_file")
         if path not in loaded.document.lines:
             continue
         if not loaded.schema.broker.binance.use_testnet:
+            if is_placeholder(loaded.document.values["broker"]["binance"][name]):
+                continue
             raise loaded.refusal_of_file(
-                path, f"may stand in the file for the testnet only; {_other_places(name)}"
+                path, f"may stand in the file for the testnet only; {other_places(name)}"
             )
         if file_path in loaded.document.lines:
             raise loaded.refusal_of_file(path, f"and {name}_file are both given; keep one")
@@ -67,15 +80,18 @@ def find_key(
             pass
         except ValueError as error:
             raise ConfigurationError(f"systemd credential {name} is refused: {error}") from None
-    return (given, loaded.origin(path)) if given is not None else None
+    if given is None or not section.use_testnet:
+        return None
+    return given, loaded.origin(path)
 
 
 def missing_key(loaded: Loaded[BrokerFile], name: str, mode: str) -> ConfigurationError:
     """Return the error that says where to put the key called `name`."""
-    return loaded.refusal((*SECTION, name), f"is needed in mode {mode}; {_other_places(name)}")
+    return loaded.refusal((*SECTION, name), f"is needed in mode {mode}; {other_places(name)}")
 
 
-def _other_places(name: str) -> str:
+def other_places(name: str) -> str:
+    """Return where the key called `name` may stand beside the configuration file, as a remedy."""
     return (
         f"set OTONOM_TRADER__BROKER__BINANCE__{name.upper()}, "
         f"or name a file of mode 0400 in {name}_file, or pass the systemd credential {name}"

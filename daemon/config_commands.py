@@ -15,7 +15,12 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from otonom_trader.brokers.config import BrokerConfig, get_broker_config, require_live_permitted
+from otonom_trader.brokers.config import (
+    BrokerConfig,
+    get_broker_config,
+    require_live_permitted,
+    require_own_keys,
+)
 from otonom_trader.brokers.yaml_source import shown
 from otonom_trader.daemon.online_check import check_online
 from otonom_trader.daemon.settings import (
@@ -76,6 +81,7 @@ def check(
     """
     with _refusals_told():
         broker, settings = load_configuration(config, state_dir)
+        require_own_keys(broker)
         for line in described(broker, settings):
             typer.echo(f"ok  {line}")
         if online:

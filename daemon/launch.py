@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from otonom_trader.brokers.config import BrokerConfig, get_broker_config
+from otonom_trader.brokers.config import BrokerConfig, get_broker_config, require_own_keys
 from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask
 from otonom_trader.daemon.kill import process_switch
 from otonom_trader.daemon.locks import wait_for_state_dir_lock
@@ -63,6 +63,7 @@ def trade(
     from otonom_trader.daemon.app import Daemon  # noqa: PLC0415  the other commands start faster
 
     broker_config, settings = load(config, state_dir)
+    require_own_keys(broker_config)
     log_output = configure_logging(
         cast("LogFormat", settings.logging.format), cast("Level", level or settings.logging.level)
     )

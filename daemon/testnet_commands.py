@@ -3,8 +3,6 @@
 import asyncio
 import json
 import signal
-import urllib.error
-import urllib.request
 from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from otonom_trader.daemon.testnet_client import ask
 from otonom_trader.domain.amount import exact
 from otonom_trader.domain.errors import TraderError
 
@@ -19,8 +18,6 @@ testnet_app = typer.Typer(
     help="Run a local Binance Spot exchange on loopback, with play money, until stopped.",
     add_completion=False,
 )
-
-_PATIENCE_SECONDS = 10.0
 
 Url = Annotated[str, typer.Option("--url", help="The testnet's address, as it printed it.")]
 
@@ -128,13 +125,13 @@ def fault(
     wanted |= {key: value for key, value in given.items() if value is not None}
     if unexecuted:
         wanted["executed"] = False
-    typer.echo(_ask(url, "POST", "/testnet/faults", wanted)["id"])
+    typer.echo(ask(url, "POST", "/testnet/faults", wanted)["id"])
 
 
 @testnet_app.command()
 def faults(url: Url) -> None:
     """Show the faults that are on, as JSON."""
-    typer.echo(json.dumps(_ask(url, "GET", "/testnet/faults"), indent=2))
+    typer.echo(json.dumps(ask(url, "GET", "/testnet/faults"), indent=2))
 
 
 @testnet_app.command()
@@ -144,37 +141,13 @@ def mend(
 ) -> None:
     """End a fault, or all of them."""
     suffix = "" if fault_id is None else f"/{fault_id}"
-    _ask(url, "DELETE", f"/testnet/faults{suffix}")
+    ask(url, "DELETE", f"/testnet/faults{suffix}")
 
 
 @testnet_app.command()
 def truth(url: Url) -> None:
     """Print the engine's own orders, fills, balances and requests, as JSON."""
-    typer.echo(json.dumps(_ask(url, "GET", "/testnet/truth"), indent=2))
-
-
-def _ask(url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """Ask a testnet's control interface; raises `TraderError` with its words when it refuses."""
-    if not url.startswith(("http://127.0.0.1", "http://localhost", "https://127.0.0.1")):
-        raise typer.BadParameter(f"{url!r} is no local testnet: give the address that it printed")
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url.rstrip("/") + path, data, method=method)  # noqa: S310  loopback
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=_PATIENCE_SECONDS) as reply:
-            return json.load(reply)
-    except urllib.error.HTTPError as refusal:
-        raise TraderError(f"the testnet refused: {_reason(refusal.read())}") from None
-    except (OSError, ValueError) as failure:
-        raise TraderError(f"no testnet answers at {url}: {failure}") from None
-
-
-def _reason(reply: bytes) -> str:
-    try:
-        answer = json.loads(reply)
-    except ValueError:
-        return reply[:200].decode(errors="replace")
-    return str(answer.get("error") or answer.get("msg") or answer)
+    typer.echo(json.dumps(ask(url, "GET", "/testnet/truth"), indent=2))
 
 
 def _public_key(text: str) -> Any:

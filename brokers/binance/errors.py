@@ -33,6 +33,7 @@ AUTH: Final = "auth"
 ORDER_RATE_EXCEEDED: Final = -1015
 
 _STALE_TIMESTAMP: Final = -1021
+_BAD_SIGNATURE: Final = -1022
 _RATE_CODES: Final = frozenset({-1003, ORDER_RATE_EXCEEDED, -1034})
 _RATE_STATUSES: Final = frozenset({418, 429})
 # The venue's own word that it does not know, whatever the HTTP status says.
@@ -48,7 +49,7 @@ _LONGEST_TEXT: Final = 300
 _MACHINE_CODES: Final = {
     -1002: AUTH,
     -1013: "invalid_order",
-    -1022: AUTH,
+    _BAD_SIGNATURE: AUTH,
     -1111: PRECISION,
     UNKNOWN_SYMBOL: "unknown_symbol",
     NEW_ORDER_REJECTED: "new_order_rejected",
@@ -56,6 +57,11 @@ _MACHINE_CODES: Final = {
     NO_SUCH_ORDER: "unknown_order",
     -2014: AUTH,
     -2015: AUTH,
+}
+
+# Where the venue's own words leave open what to mend.
+_REMEDIES: Final = {
+    _BAD_SIGNATURE: "; the secret (api_secret) is not the one that belongs to this api_key",
 }
 
 
@@ -226,4 +232,4 @@ def _describe(reply: Reply, told: VenueText | None) -> str:
     if told is None:
         return phrase
     text = "".join(char if char.isprintable() else " " for char in told.msg[:_LONGEST_TEXT])
-    return f"{phrase} ({told.code} {text})"
+    return f"{phrase} ({told.code} {text}){_REMEDIES.get(told.code, '')}"

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from otonom_trader.brokers.config import DAEMON_KEYS, BrokerConfig, get_broker_config
+from otonom_trader.brokers.config import (
+    DAEMON_KEYS,
+    BrokerConfig,
+    get_broker_config,
+    require_own_keys,
+)
 from otonom_trader.domain.errors import ConfigurationError
 from otonom_trader.domain.mode import Mode
 from tests.brokers.binance.keys import pem
@@ -114,7 +119,17 @@ def test_every_value_tells_where_it_came_from(read: Read) -> None:
         ("BROKER__TYPE__X", "x", " names no setting; the nearest is OTONOM_TRADER__BROKER__TYPE"),
         ("broker__type", "dummy", " names no setting; the nearest is OTONOM_TRADER__BROKER__TYPE"),
         ("SYMBOLS", "x", " names no setting; the nearest is OTONOM_TRADER__SYMBOLS__<NAME>"),
-        ("", "x", " names no setting; the nearest is OTONOM_TRADER__BROKER__TYPE"),
+        ("", "x", " names no setting; the nearest is OTONOM_TRADER__PAPER"),
+        (
+            "RISK_GAURDRAILS__KILL_SWITCH",
+            "true",
+            " names no setting; the nearest is OTONOM_TRADER__RISK_GUARDRAILS__KILL_SWITCH",
+        ),
+        (
+            "LOGING__LEVEL",
+            "debug",
+            " names no setting; the nearest is OTONOM_TRADER__LOGGING__LEVEL",
+        ),
         ("BROKER__MODE", "no", ": broker.mode must be one of off, shadow, live, not the text 'no'"),
         ("BROKER__SHADOW_MODE", "", ": broker.shadow_mode is empty; it must be true or false"),
         (
@@ -145,6 +160,17 @@ def test_a_wrong_variable_is_refused_by_name(
     variable = f"OTONOM_TRADER__{name}"
     assert (
         refusal(read, **KEYS, **{variable: value}) == f"environment variable {variable}{sentence}"
+    )
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["OTONOM_TRADER_RISK_GUARDRAILS__KILL_SWITCH", "otonom_trader__risk_guardrails__kill_switch"],
+)
+def test_a_variable_that_would_pass_unread_is_refused(read: Read, variable: str) -> None:
+    assert refusal(read, **KEYS, **{variable: "true"}) == (
+        f"environment variable {variable} names no setting; "
+        "the nearest is OTONOM_TRADER__RISK_GUARDRAILS__KILL_SWITCH"
     )
 
 
@@ -312,6 +338,27 @@ def test_production_takes_keys_from_everywhere_but_the_file(read: Read) -> None:
     in_yaml = production.replace("risk_guardrails:", "    api_key: x\nrisk_guardrails:")
     assert "may stand in the file for the testnet only" in refusal(read, in_yaml)
     assert "may stand in the file for the testnet only" in refusal(read, in_yaml, **KEYS)
+
+
+def test_a_placeholder_in_the_file_is_no_production_key(read: Read) -> None:
+    text = FILE.replace("use_testnet: true", "use_testnet: false").replace(
+        "risk_guardrails:", "    api_key: your_testnet_api_key\nrisk_guardrails:"
+    )
+    assert read(text, **KEYS).api_key.reveal() == "env-key"
+    assert "broker.binance.api_key is needed in mode shadow; set " in refusal(read, text)
+
+
+@pytest.mark.parametrize("name", ["api_key", "api_secret"])
+def test_a_placeholder_in_force_is_told_apart_from_a_key(read: Read, name: str) -> None:
+    require_own_keys(read(**KEYS))
+    for placeholder in ("your_testnet_api_key", "your_secret", "live_key", "..."):
+        keys = KEYS | {f"OTONOM_TRADER__BROKER__BINANCE__{name.upper()}": f"'{placeholder}'"}
+        with pytest.raises(ConfigurationError) as caught:
+            require_own_keys(read(**keys))
+        assert str(caught.value).startswith(
+            f"environment variable OTONOM_TRADER__BROKER__BINANCE__{name.upper()}: "
+            f"broker.binance.{name} is still the example's placeholder, not a key; "
+        )
 
 
 @pytest.mark.parametrize("name", ["api_key", "api_secret"])

@@ -84,8 +84,10 @@ def test_of_several_mistakes_the_first_in_the_file_is_named(read: Read) -> None:
 
 
 def test_production_keys_are_refused_in_the_file(read: Read) -> None:
-    text = GUIDE.replace("use_testnet: true", "use_testnet: false").replace(
-        "https://testnet.binance.vision", "https://api.binance.com"
+    text = (
+        GUIDE.replace("use_testnet: true", "use_testnet: false")
+        .replace("https://testnet.binance.vision", "https://api.binance.com")
+        .replace("your_testnet_api_key", "k" * 64)
     )
     assert refusal(read, text, **PRODUCTION_KEYS) == (
         "config/broker.yaml:6: broker.binance.api_key may stand in the file for the testnet only; "

@@ -74,11 +74,28 @@ async def test_off_asks_nothing_that_needs_a_key(testnet: LocalTestnet, tmp_path
     assert not any(line.startswith(("key", "account", "equity")) for line in lines)
 
 
-async def test_a_wrong_secret_is_refused_with_the_venues_words(
+async def test_a_wrong_secret_is_named_beside_the_venues_words(
     testnet: LocalTestnet, tmp_path: Path
 ) -> None:
-    with pytest.raises(NotPermitted, match="-1022 Signature for this request is not valid"):
+    with pytest.raises(NotPermitted) as refused:
         await told(configured(tmp_path, testnet.url, secret="x" * 32))
+    assert str(refused.value).endswith(
+        "(-1022 Signature for this request is not valid.); "
+        "the secret (api_secret) is not the one that belongs to this api_key"
+    )
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_told_with_the_remedy(
+    tmp_path: Path,
+) -> None:
+    async with LocalTestnet(TestnetConfig(tls=True)) as venue:
+        with pytest.raises(VenueError) as failed:
+            await told(configured(tmp_path, venue.url))
+    place = venue.url.removeprefix("https://")
+    assert str(failed.value) == (
+        f"GET /api/v3/time not sent: the certificate of {place} is not trusted: self-signed "
+        "certificate; name a file with what to trust in SSL_CERT_FILE"
+    )
 
 
 async def test_a_venue_that_is_not_there_is_named(tmp_path: Path) -> None:

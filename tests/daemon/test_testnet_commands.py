@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from otonom_trader.testnet import LocalTestnet, TestnetConfig
+from otonom_trader.testnet import LocalTestnet, MarketSpec, TestnetConfig
 
 ENTRY = (sys.executable, "-m", "otonom_trader.daemon.entry", "testnet")
 
@@ -70,6 +70,8 @@ async def test_an_unknown_fault_is_refused_with_the_ones_there_are() -> None:
         (("--account", "bob,key"), "account 'bob' is not NAME,KEY,SECRET"),
         (("--account", "bob,testApiKey,secret"), "have the same API key"),
         (("faults", "--url", "https://api.binance.com"), "is no local testnet"),
+        (("faults", "--url", "http://127.0.0.1.example.com:80"), "is no local testnet"),
+        (("faults", "--url", "http://127.0.0.1:http"), "is no local testnet"),
     ],
 )
 async def test_what_cannot_be_meant_is_a_usage_error(
@@ -98,7 +100,24 @@ async def test_several_accounts_may_be_given() -> None:
 async def test_no_testnet_at_the_url_is_said_so() -> None:
     status, _, err = await command("faults", "--url", "http://127.0.0.1:9")
     assert status == 1
-    assert "no testnet answers at http://127.0.0.1:9" in err
+    assert err == "otonom-trader: no testnet answers at http://127.0.0.1:9: connection refused\n"
+
+
+async def test_a_connection_that_cannot_be_secured_is_told_with_the_remedy() -> None:
+    config = TestnetConfig(market=MarketSpec("empty"), tls=True)
+    async with LocalTestnet(config) as venue, LocalTestnet() as plain:
+        place, port = venue.url.removeprefix("https://"), plain.url.rpartition(":")[2]
+        told = {
+            venue.url: f"the certificate of {place} is not trusted: self-signed certificate; "
+            "name a file with what to trust in SSL_CERT_FILE",
+            f"http://{place}": "it closed the connection; with --tls its address begins with "
+            "https://",
+            f"https://127.0.0.1:{port}": f"what answers at 127.0.0.1:{port} does not speak TLS; "
+            "check scheme and port",
+        }
+        for url, reason in told.items():
+            status, _, err = await command("faults", "--url", url)
+            assert (status, err) == (1, f"otonom-trader: no testnet answers at {url}: {reason}\n")
 
 
 async def test_a_further_key_may_be_given_by_file(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from otonom_trader.brokers.binance.hosts import is_loopback
 from otonom_trader.brokers.binance.transport.departure import Departure, Endpoint, GuardedRequest
 from otonom_trader.brokers.binance.transport.governor import RateGovernor, Toll, retry_after_seconds
 from otonom_trader.brokers.binance.transport.signing import Params, encode_query
+from otonom_trader.brokers.binance.transport.tls import insecure
 from otonom_trader.brokers.binance.transport.venue_time import VenueTime
 from otonom_trader.brokers.binance.transport.weights import (
     AVERAGE_PRICE,
@@ -191,8 +192,12 @@ def _not_sent(request: str, error: Exception, timeout_seconds: float) -> NotSent
     match error:
         case NotSent():
             return error
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            return TlsFailed(f"{request} not sent: no secure connection to {error.host}")
+        case aiohttp.ClientConnectorCertificateError():
+            why = insecure(f"{error.host}:{error.port}", error.certificate_error)
+            return TlsFailed(f"{request} not sent: {why}")
+        case aiohttp.ClientSSLError():
+            why = insecure(f"{error.host}:{error.port}", error.os_error)
+            return TlsFailed(f"{request} not sent: {why}")
         case aiohttp.ClientConnectorDNSError():
             return VenueUnreachable(f"{request} not sent: {error.host} has no address")
         case aiohttp.ClientConnectorError():

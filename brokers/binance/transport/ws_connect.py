@@ -10,6 +10,7 @@ from otonom_trader.brokers.binance.errors import NO_REPLY, Reply, TlsFailed
 from otonom_trader.brokers.binance.hosts import is_loopback
 from otonom_trader.brokers.binance.transport.departure import Permit
 from otonom_trader.brokers.binance.transport.governor import retry_after_seconds
+from otonom_trader.brokers.binance.transport.tls import insecure
 from otonom_trader.domain.errors import VenueUnreachable
 from otonom_trader.domain.ports import Clock
 
@@ -80,7 +81,7 @@ async def _shake_hands(url: str, clock: Clock, timeout_seconds: float) -> Client
         text = f"{reply.request} was answered HTTP {reply.status}"
         raise HandshakeRefused(text, reply) from None
     except (OSError, TimeoutError, InvalidHandshake, InvalidURI, ProxyError) as error:
-        raise _unreachable(wanted.ws_uri.host, error) from None
+        raise _unreachable(f"{wanted.ws_uri.host}:{wanted.ws_uri.port}", error) from None
 
 
 def _reply(refused: InvalidStatus, sent_ns: int, received_ns: int) -> Reply:
@@ -99,6 +100,6 @@ def _unreachable(host: str, error: Exception) -> VenueUnreachable:
     if isinstance(error, TimeoutError):
         return VenueUnreachable(f"no WebSocket connection to {host} in time")
     if isinstance(error, OSError) and type(error).__module__ == "ssl":
-        return TlsFailed(f"no secure WebSocket connection to {host}")
+        return TlsFailed(f"no WebSocket connection: {insecure(host, error)}")
     why = getattr(error, "strerror", None) or type(error).__name__
     return VenueUnreachable(f"no WebSocket connection to {host}: {why}")

@@ -283,7 +283,7 @@ async def test_a_broken_tls_handshake_is_not_sent() -> None:
     async with server, BinanceBroker(API_KEY, API_SECRET, f"https://127.0.0.1:{port}") as broker:
         result = await broker.place_order(buy())
     assert (result.state, result.code) == (OrderState.NOT_SENT, "tls")
-    assert "no secure connection to 127.0.0.1" in result.message
+    assert f"not sent: what answers at 127.0.0.1:{port} does not speak TLS" in result.message
 
 
 async def test_a_host_without_an_address_is_not_sent() -> None:
