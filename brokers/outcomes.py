@@ -98,6 +98,11 @@ class Outcomes:
         """Orders that were answered, or not answered, and whose end is not known yet."""
         return tuple(self._open.values())
 
+    @property
+    def unanswered(self) -> int:
+        """How many orders have left, or are about to, and are not answered."""
+        return len(self._unanswered)
+
     def await_answer(self, intent: Intent) -> None:
         """Expect the answer to an order that is about to leave; news of it is kept until then."""
         self._unanswered[intent.client_order_id] = None

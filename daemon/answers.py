@@ -14,6 +14,7 @@ from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.daemon.write_off import write_off
 from otonom_trader.domain.amount import plain
 from otonom_trader.domain.errors import NotPermitted
+from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.ports import Clock
 from otonom_trader.storage.journal import Journal
 
@@ -76,6 +77,7 @@ class Answers:
             "mode": self._config.mode,
             "kill_switch": switch.tripped,
             "kill_reason": switch.reason or None,
+            **self._after_kill(),
             "pid": os.getpid(),
             "started_at": self._started_at,
             "log_lines_lost": self._lost_log_lines(),
@@ -92,6 +94,13 @@ class Answers:
             "orders_unknown": floor.resolver.unknown,
             "orders_open": len(floor.broker.outcomes.open_orders),
         }
+
+    def _after_kill(self) -> dict[str, Any]:
+        """Return how far own orders are cancelled, where they are."""
+        if not self._lifecycle.switch.cancels or self._config.mode is not Mode.LIVE:
+            return {}
+        withdrawal = self._halt.withdrawal
+        return {"kill_orders_left": withdrawal.left, "kill_verified": withdrawal.verified}
 
     async def orders(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the newest `limit` orders, or only those not settled."""

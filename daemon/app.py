@@ -74,7 +74,13 @@ class Daemon:
         self._clock = clock
         self._lifecycle = Lifecycle(switch)
         self._journal = Journal(settings.journal_path, clock=clock)
-        self._halt = Halt(switch, self._journal, clock, Path(config.path))
+        self._halt = Halt(
+            switch,
+            self._journal,
+            clock,
+            Path(config.path),
+            settings.kill.cancel_deadline_seconds,
+        )
         self._recovery = Recovery(self._lifecycle, self._halt, clock, self._enter)
         self._answers = Answers(
             config,

@@ -12,25 +12,16 @@ import structlog
 
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.kill_switch_file import kill_switch_asked
-from otonom_trader.daemon.kill import KillSwitch, cause
-from otonom_trader.daemon.outage import Outage
-from otonom_trader.domain.errors import (
-    JournalError,
-    NotPermitted,
-    VenueError,
-    VenueUnreachable,
-)
-from otonom_trader.domain.ids import is_ours
-from otonom_trader.domain.mode import Mode
+from otonom_trader.daemon.kill import DOUBT, KillSwitch, cause
+from otonom_trader.daemon.withdrawal import Withdrawal
+from otonom_trader.domain.errors import JournalError, NotPermitted, VenueUnreachable
 from otonom_trader.domain.ports import Clock
 from otonom_trader.storage.events import KillEvent
 from otonom_trader.storage.journal import Journal
 
 log = structlog.get_logger("kill")
 
-_PAUSE_SECONDS = 1.0
-_DOUBT = "reconciliation"
-_OF_LATCH = ("trip", "resume")
+DEFAULT_CANCEL_DEADLINE_SECONDS = 10.0
 
 
 class Halt:
@@ -41,10 +32,16 @@ class Halt:
     """
 
     def __init__(
-        self, switch: KillSwitch, journal: Journal, clock: Clock, broker_yaml: Path
+        self,
+        switch: KillSwitch,
+        journal: Journal,
+        clock: Clock,
+        broker_yaml: Path,
+        cancel_deadline_seconds: float = DEFAULT_CANCEL_DEADLINE_SECONDS,
     ) -> None:
         self.switch = switch
         self.tripped = asyncio.Event()
+        self.withdrawal = Withdrawal(clock, cancel_deadline_seconds)
         self._journal = journal
         self._clock = clock
         self._broker_yaml = broker_yaml
@@ -63,19 +60,22 @@ class Halt:
     def trip(self, reason: str, by: str) -> None:
         """Halt: latched when this returns; the rest follows in `act`."""
         try:
-            self.switch.trip(reason, by)
+            changed = self.switch.trip(reason, by)
         except OSError as fault:
+            changed = True
             log.critical("kill.latch_unwritten", reason=str(fault))
-        self._causes.setdefault(cause(reason, by), False)
-        self.tripped.set()
+        told_as = cause(reason, by)
+        if changed or told_as not in self._causes:
+            self._causes.setdefault(told_as, False)
+            self.tripped.set()
 
     def doubt(self, reason: str) -> None:
         """Halt because journal and venue contradict each other: nothing is cancelled by itself.
 
         Every comparison finds it anew until a person has done something about it; it halts once.
         """
-        if cause(reason, _DOUBT) not in self._causes:
-            self.trip(reason, _DOUBT)
+        if cause(reason, DOUBT) not in self._causes:
+            self.trip(reason, DOUBT)
 
     async def watch_file(self) -> None:
         """Trip when the configuration file asks for it, even where it is refused otherwise."""
@@ -83,14 +83,19 @@ class Halt:
             self.trip(f"kill_switch is true in {self._broker_yaml.name}", "configuration file")
 
     async def act(self, broker: GuardedBroker | None) -> None:
-        """Do what follows a trip; `broker` is None while the venue is not reached."""
+        """Do what follows a trip; `broker` is None while the venue is not reached.
+
+        Orders are cancelled whatever the journal is able to take.
+        """
         if not self.switch.tripped:
             return
         self._tell()
-        await self._note_once()
-        if broker is not None and not is_doubt(self.switch.reason):
-            await broker.cancel_resting()
-            await cancel_own_orders(broker, self._clock)
+        if broker is None or not self.switch.cancels:
+            await self._note_once()
+            return
+        await asyncio.gather(
+            self.withdrawal.run(broker, goes_on=lambda: self.switch.cancels), self._record(broker)
+        )
 
     async def act_within(self, seconds: float, broker: GuardedBroker) -> None:
         """As `act`; raises `VenueUnreachable` where own orders cannot be cancelled in that time."""
@@ -108,7 +113,7 @@ class Halt:
         if not self.switch.tripped:
             return
         way_on = "otonom-trader resume --reason TEXT is the way on"
-        if is_doubt(self.switch.reason):
+        if any(trip.by == DOUBT for trip in self.switch.trips):
             way_on = "otonom-trader reconcile shows what to do"
         raise NotPermitted(f"halted: {self.switch.reason}; {way_on}")
 
@@ -122,12 +127,14 @@ class Halt:
         """Clear the latch, on record."""
         await self._note("resume", reason)
         self.switch.clear()
+        self.withdrawal.reset()
         self._causes.clear()
         log.warning("kill.resumed", reason=reason)
 
     def _tell(self) -> None:
         """Log each cause once; what the latch says may have come by a door outside of here."""
-        for told_as in dict.fromkeys((self.switch.reason, *self._causes)):
+        latched = [trip.cause for trip in self.switch.trips]
+        for told_as in dict.fromkeys((*latched, *self._causes)):
             if self._causes.get(told_as):
                 continue
             self._causes[told_as] = True
@@ -135,16 +142,30 @@ class Halt:
             if self.switch.unwritten is not None:
                 log.critical("kill.latch_unwritten", reason=str(self.switch.unwritten))
 
+    async def _record(self, broker: GuardedBroker) -> None:
+        """Journal the trip, and that nothing rests on paper any more."""
+        await self._note_once()
+        try:
+            await broker.cancel_resting()
+        except JournalError as fault:
+            log.critical("journal.failed", reason=str(fault))
+
     async def _note_once(self) -> None:
-        """Journal the trip, unless the trip that an earlier run journaled still stands."""
+        """Journal what the latch says, unless an earlier run has and it still stands."""
         try:
             events = await self._journal.kill_events()
         except JournalError as fault:
             log.critical("journal.failed", reason=str(fault))
             return
-        last = next((event for event in reversed(events) if event.action in _OF_LATCH), None)
-        if last is None or (last.action, last.reason) != ("trip", self.switch.reason):
-            await self._note("trip", self.switch.reason)
+        standing: set[str] = set()
+        for event in events:
+            if event.action == "trip":
+                standing.add(event.reason)
+            elif event.action == "resume":
+                standing.clear()
+        for trip in self.switch.trips:
+            if trip.cause not in standing:
+                await self._note("trip", trip.cause)
 
     async def _note(self, action: str, reason: str) -> None:
         try:
@@ -156,7 +177,7 @@ class Halt:
 
 def is_doubt(halted_by: str) -> bool:
     """Return whether a `cause` is that journal and venue contradict each other."""
-    return halted_by.endswith(f"(by {_DOUBT})")
+    return halted_by.endswith(f"(by {DOUBT})")
 
 
 def require_resumable(reason: str, broker_yaml: Path) -> None:
@@ -165,39 +186,3 @@ def require_resumable(reason: str, broker_yaml: Path) -> None:
         raise NotPermitted("a reason is needed: otonom-trader resume --reason TEXT")
     if kill_switch_asked(broker_yaml):
         raise NotPermitted(f"kill_switch is true in {broker_yaml}: set it to false, then resume")
-
-
-async def cancel_own_orders(broker: GuardedBroker, clock: Clock) -> None:
-    """Cancel every working order of ours; return once the venue shows none.
-
-    In off and shadow there is nothing of ours to cancel. Asks again for as long as the venue cannot
-    be reached.
-    """
-    if broker.mode is not Mode.LIVE:
-        return
-    cancelling = Outage(log, clock, "kill.cancel_failed", "kill.cancel_answered")
-    while True:
-        try:
-            working = await _cancel_all(broker)
-            cancelling.ended()
-            if working == 0:
-                log.warning("kill.verified", working_orders=0)
-                return
-        except VenueError as failure:
-            cancelling.failed(str(failure))
-        await clock.sleep(_PAUSE_SECONDS)
-
-
-async def _cancel_all(broker: GuardedBroker) -> int:
-    """Send a cancel for each own working order; return how many there were."""
-    own = [o for o in await broker.get_open_orders() if is_ours(o.client_order_id or "")]
-    for order in own:
-        result = await broker.cancel_order(order.client_order_id or "", order.symbol)
-        log.warning(
-            "kill.cancelled",
-            client_order_id=order.client_order_id,
-            symbol=order.symbol,
-            state=result.state,
-            status=result.status,
-        )
-    return len(own)

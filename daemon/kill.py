@@ -7,77 +7,124 @@ Source: design.md, "The way of a kill"; promises.md, P2.
 import json
 import os
 import signal
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Final, NamedTuple
 
 from otonom_trader.domain.errors import TraderError, TradingHalted
 
 LATCH = "kill.latch"
+DOUBT: Final = "reconciliation"
+"""The door of a contradiction between journal and venue: a person looks before anything ends."""
+DRY_DRILL: Final = "dry drill"
+"""The door of a rehearsal that sends nothing."""
+_LEAVES_ORDERS: Final = (DOUBT, DRY_DRILL)
 _MAX_READ = 65536
+_NS = 1_000_000_000
+
+
+class Trip(NamedTuple):
+    """Why trading was halted, and by which door."""
+
+    reason: str
+    by: str
+
+    @property
+    def cause(self) -> str:
+        """The two as they are told."""
+        return cause(self.reason, self.by)
+
+    @property
+    def cancels(self) -> bool:
+        """Whether own working orders are to be cancelled."""
+        return self.by not in _LEAVES_ORDERS
+
+
+_DAMAGED: Final = Trip("the latch file is damaged", "")  # a torn write is a trip all the same
 
 
 class KillSwitch:
     """The latch of one state directory: a file that is empty until it is tripped.
 
     The file is opened beforehand, so that tripping is one write and one fsync, safe in a signal
-    handler. Nothing here awaits.
+    handler. Nothing here awaits. The first trip halts; of later ones only that is kept which makes
+    a halt that left own orders working one that cancels them.
     """
 
     def __init__(self, state_dir: Path) -> None:
         self.path = state_dir / LATCH
         self.unwritten: OSError | None = None
+        self.latched_ns: int | None = None
+        """When this process last made a trip durable, monotonic."""
         self._fd: int | None = None
-        self._reason: str | None = None
+        self._trips: tuple[Trip, ...] = ()
+        self._announced: tuple[Trip, int] | None = None
 
     def open(self) -> None:
         """Open the latch file, creating it empty, and read what an earlier run left in it."""
         if self._fd is None:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             _sync_directory(self.path.parent)
-        found = _first_reason(os.pread(self._fd, _MAX_READ, 0))
-        if found is None and self._reason is not None:
-            append_latch(self._fd, self._reason, "a signal before the latch was open")
-        self._reason = self._reason or found
+        tripped_before, self._trips = self._trips, _read_trips(self._fd)
+        for trip in tripped_before:
+            self.trip(*trip)
 
     @property
     def tripped(self) -> bool:
         """Whether trading is halted."""
-        return self._reason is not None
+        return bool(self._trips)
+
+    @property
+    def trips(self) -> tuple[Trip, ...]:
+        """What has halted trading, the first first; empty while nothing has."""
+        return self._trips
 
     @property
     def reason(self) -> str:
-        """Why trading is halted; empty while it is not."""
-        return self._reason or ""
+        """Why trading was halted first; empty while it is not."""
+        return self._trips[0].cause if self._trips else ""
+
+    @property
+    def cancels(self) -> bool:
+        """Whether own working orders are to be cancelled."""
+        return any(trip.cancels for trip in self._trips)
 
     def check(self) -> None:
         """Raise `TradingHalted` with the reason when tripped."""
-        if self._reason is not None:
-            raise TradingHalted(self._reason)
+        if self._trips:
+            raise TradingHalted(self.reason)
 
     def trip(self, reason: str, by: str) -> bool:
         """Halt: memory first, then the latch, durable when this returns. Idempotent.
 
-        Returns whether this call was the first. Raises ``OSError`` when the latch cannot be
+        Returns whether this call changed anything. Raises ``OSError`` when the latch cannot be
         written; memory is set even then.
         """
-        if self._reason is not None:
+        trip = Trip(reason, by)
+        if not _adds(trip, self._trips):
             return False
-        self._reason = cause(reason, by)
+        self._trips = (*self._trips, trip)
         if self._fd is not None:
-            already = _first_reason(os.pread(self._fd, _MAX_READ, 0))
-            if already is None:
+            already = _read_trips(self._fd)
+            if _adds(trip, already):
                 append_latch(self._fd, reason, by)
             else:  # whoever sent the signal has latched, and said why
-                self._reason = already
+                self._trips = already
+            self.latched_ns = _monotonic_ns()
         return True
+
+    def announce(self, reason: str, by: str, seconds: float) -> None:
+        """Say what the next signal will be about, if it comes within so many `seconds`."""
+        self._announced = Trip(reason, by), _monotonic_ns() + int(seconds * _NS)
 
     def clear(self) -> None:
         """Empty the latch: only `resume` does so."""
         if self._fd is not None:
             os.ftruncate(self._fd, 0)
             os.fsync(self._fd)
-        self._reason = None
+        self._trips = ()
 
     def close(self) -> None:
         """Close the latch file; what is on disk stays."""
@@ -90,10 +137,23 @@ class KillSwitch:
 
         A disk fault is kept in `unwritten`: raised here, it would surface at any line of any task.
         """
+        trip = Trip("signal", signal.Signals(signum).name)
+        announced, self._announced = self._announced, None
+        if announced is not None and _monotonic_ns() < announced[1]:
+            trip = announced[0]
         try:
-            self.trip("signal", signal.Signals(signum).name)
+            self.trip(*trip)
         except OSError as fault:
             self.unwritten = fault
+
+
+def _adds(trip: Trip, trips: tuple[Trip, ...]) -> bool:
+    """Whether `trip` halts, or has orders cancelled, where `trips` do not yet."""
+    return not trips or (trip.cancels and not any(one.cancels for one in trips))
+
+
+def _monotonic_ns() -> int:
+    return time.monotonic_ns()  # noqa: TID251  in a signal handler there is no one to hand a clock
 
 
 _of_process: KillSwitch | None = None
@@ -109,6 +169,8 @@ def process_switch(state_dir: Path) -> KillSwitch:
 
 def cause(reason: str, by: str) -> str:
     """Return why trading is halted, as it is told: the reason, and the door it came by."""
+    if not by:
+        return reason
     return f"{reason} (by {by})" if reason else f"by {by}"
 
 
@@ -138,21 +200,28 @@ def require_state_dir(state_dir: Path) -> None:
 
 
 def read_latch(state_dir: Path) -> str | None:
-    """Return why the latch of `state_dir` is tripped, None when it is not."""
+    """Return why the latch of `state_dir` was tripped first, None when it is not."""
     try:
-        return _first_reason((state_dir / LATCH).read_bytes())
+        trips = _trips_of((state_dir / LATCH).read_bytes())
     except FileNotFoundError:
         return None
+    return trips[0].cause if trips else None
 
 
-def _first_reason(content: bytes) -> str | None:
-    if not content:
-        return None
+def _read_trips(fd: int) -> tuple[Trip, ...]:
+    return _trips_of(os.pread(fd, _MAX_READ, 0))
+
+
+def _trips_of(content: bytes) -> tuple[Trip, ...]:
+    return tuple(_trip_of(line) for line in content.splitlines())
+
+
+def _trip_of(line: bytes) -> Trip:
     try:
-        event = json.loads(content.splitlines()[0])
-        return cause(event["reason"], event["by"])
-    except (ValueError, KeyError, TypeError, IndexError):
-        return "the latch file is damaged"  # a torn write is a trip all the same
+        event = json.loads(line)
+        return Trip(event["reason"], event["by"])
+    except (ValueError, KeyError, TypeError):
+        return _DAMAGED
 
 
 def _sync_directory(directory: Path) -> None:

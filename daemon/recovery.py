@@ -131,6 +131,7 @@ class Recovery:
             self._is_behind = False  # unless more is missed meanwhile
             try:
                 await floor.reconciler.take_up_earlier_orders()
+                self._halt.withdrawal.knows_earlier_orders = True
                 self._heed(await floor.reconciler.reconcile())
                 break
             except VenueError as failure:

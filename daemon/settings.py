@@ -80,6 +80,12 @@ class Logging(Section):
     format: Annotated[str, choice("auto", "json", "console")] = "auto"
 
 
+class Kill(Section):
+    """``kill``: what follows a halt."""
+
+    cancel_deadline_seconds: Annotated[float, seconds(most=3600)] = 10.0
+
+
 class Paper(Section):
     """``paper``: the simulated account of mode off, and the fee of all simulated fills."""
 
@@ -98,6 +104,7 @@ class DaemonFile(Layers):
     schedule: Schedule = Schedule()
     storage: Storage = Storage()
     logging: Logging = Logging()
+    kill: Kill = Kill()
     paper: Paper = Paper()
     max_concurrent_decisions: Annotated[int, whole(least=1, most=1000)] = 8
     inbox_size: Annotated[int, whole(least=1, most=1_000_000)] = 1000
@@ -130,6 +137,7 @@ class Settings:
     schedule: Schedule
     storage: Storage
     logging: Logging
+    kill: Kill
     paper: Paper
     settings: tuple[Setting, ...]
     """Every effective value and where it came from."""
@@ -180,6 +188,7 @@ def load_settings(
         schedule=file.schedule,
         storage=file.storage,
         logging=file.logging,
+        kill=file.kill,
         paper=file.paper,
         settings=_settings(loaded, sources),
     )

@@ -119,7 +119,7 @@ def test_every_value_tells_where_it_came_from(read: Read) -> None:
         ("BROKER__TYPE__X", "x", " names no setting; the nearest is OTONOM_TRADER__BROKER__TYPE"),
         ("broker__type", "dummy", " names no setting; the nearest is OTONOM_TRADER__BROKER__TYPE"),
         ("SYMBOLS", "x", " names no setting; the nearest is OTONOM_TRADER__SYMBOLS__<NAME>"),
-        ("", "x", " names no setting; the nearest is OTONOM_TRADER__PAPER"),
+        ("", "x", " names no setting; the nearest is OTONOM_TRADER__KILL"),
         (
             "RISK_GAURDRAILS__KILL_SWITCH",
             "true",

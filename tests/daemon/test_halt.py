@@ -1,14 +1,20 @@
 """What follows a trip is told once for each cause, however often that is found."""
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.daemon.executor import ShadowModeExecutor
 from otonom_trader.daemon.halt import Halt, is_doubt
 from otonom_trader.daemon.kill import KillSwitch
+from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.errors import NotPermitted
 from otonom_trader.storage.journal import Journal
 from tests.daemon.conftest import StandingClock
@@ -85,3 +91,56 @@ async def test_what_is_to_be_done_about_a_halt_depends_on_its_cause(halt: Halt) 
     halt.trip("fat finger", "operator")
     with pytest.raises(NotPermitted, match="otonom-trader resume --reason TEXT is the way on"):
         halt.require_trading()
+
+
+async def test_own_orders_are_cancelled_though_the_journal_takes_nothing_any_more(
+    halt: Halt, executor: ShadowModeExecutor, broker: GuardedBroker, journal: Journal, buy: Decision
+) -> None:
+    await executor.execute_decision(None, replace(buy, qty=Decimal("0.01"), price=Decimal(40000)))
+    assert len(await broker.get_open_orders()) == 1
+    await journal.aclose()
+    halt.withdrawal.knows_earlier_orders = True
+    halt.trip("disk full", "journal")
+    with capture_logs() as lines:
+        await halt.act(broker)
+    assert await broker.get_open_orders() == []
+    assert halt.withdrawal.verified
+    assert "journal.failed" in [line["event"] for line in lines]
+
+
+async def test_a_contradiction_leaves_orders_working_until_a_person_kills(
+    halt: Halt, executor: ShadowModeExecutor, broker: GuardedBroker, journal: Journal, buy: Decision
+) -> None:
+    await executor.execute_decision(None, replace(buy, qty=Decimal("0.01"), price=Decimal(40000)))
+    halt.withdrawal.knows_earlier_orders = True
+    halt.doubt(FORGOTTEN)
+    await halt.act(broker)
+    assert len(await broker.get_open_orders()) == 1
+    halt.trip("get out", "operator")
+    await halt.act(broker)
+    assert await broker.get_open_orders() == []
+    assert [event.reason for event in await journal.kill_events()] == [
+        f"{FORGOTTEN} (by reconciliation)",
+        "get out (by operator)",
+    ]
+
+
+class YieldingClock(StandingClock):
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0)
+
+
+async def test_a_resume_while_cancelling_ends_it(
+    switch: KillSwitch, journal: Journal, broker: GuardedBroker, tmp_path: Path
+) -> None:
+    halt = Halt(switch, journal, YieldingClock(), tmp_path / "broker.yaml")
+    # What earlier runs have left is not known yet: it would go on for ever.
+    halt.trip("get out", "operator")
+    async with asyncio.TaskGroup() as tasks:
+        acting = tasks.create_task(halt.act(broker))
+        while halt.withdrawal.left is None:
+            await asyncio.wait([acting], timeout=0)
+        assert not acting.done()
+        await halt.resume("looked at")
+    assert not halt.withdrawal.verified

@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from otonom_trader.daemon import kill, set_kill_switch
-from otonom_trader.daemon.kill import LATCH, KillSwitch, read_latch, write_latch
+from otonom_trader.daemon.kill import (
+    DOUBT,
+    DRY_DRILL,
+    LATCH,
+    KillSwitch,
+    read_latch,
+    write_latch,
+)
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.domain.errors import NotReady, PaperOnly, TraderError, TradingHalted
 from otonom_trader.domain.mode import DaemonState
@@ -235,3 +242,63 @@ def test_nothing_follows_draining(switch: KillSwitch) -> None:
     lifecycle.enter(DaemonState.DRAINING)
     lifecycle.enter(DaemonState.RUNNING)
     assert lifecycle.state is DaemonState.DRAINING
+
+
+@pytest.mark.parametrize("door", [DOUBT, DRY_DRILL])
+def test_a_kill_upon_a_halt_that_leaves_orders_is_latched_and_cancels(
+    switch: KillSwitch, tmp_path: Path, door: str
+) -> None:
+    switch.trip("looked odd", door)
+    assert not switch.trip("looked odd again", door)
+    assert [trip.cancels for trip in switch.trips] == [False]
+    assert switch.trip("get out", "operator")
+    assert switch.cancels
+    assert not switch.trip("get out now", "operator")
+    again = KillSwitch(tmp_path)
+    again.open()
+    assert again.trips == switch.trips
+    assert [trip.cause for trip in again.trips] == [
+        f"looked odd (by {door})",
+        "get out (by operator)",
+    ]
+    assert again.reason == f"looked odd (by {door})"
+
+
+def test_a_kill_from_outside_upon_a_contradiction_comes_in_with_the_signal(
+    switch: KillSwitch, tmp_path: Path
+) -> None:
+    switch.trip("looked odd", DOUBT)
+    write_latch(tmp_path, "get out", "operator")
+    switch.on_signal(signal.SIGUSR1, None)
+    assert switch.cancels
+    assert [trip.by for trip in switch.trips] == [DOUBT, "operator"]
+    assert len(switch.path.read_text().splitlines()) == 2
+
+
+def test_a_signal_before_the_latch_is_open_is_added_to_a_contradiction_found_in_it(
+    tmp_path: Path,
+) -> None:
+    write_latch(tmp_path, "looked odd", DOUBT)
+    switch = KillSwitch(tmp_path)
+    switch.on_signal(signal.SIGUSR1, None)
+    switch.open()
+    assert [trip.by for trip in switch.trips] == [DOUBT, "SIGUSR1"]
+    assert len(switch.path.read_text().splitlines()) == 2
+
+
+def test_an_announced_signal_is_told_as_announced_the_next_one_is_not(
+    switch: KillSwitch,
+) -> None:
+    switch.announce("rehearsal", DRY_DRILL, seconds=60)
+    switch.on_signal(signal.SIGUSR1, None)
+    assert [(trip.cause, trip.cancels) for trip in switch.trips] == [
+        ("rehearsal (by dry drill)", False)
+    ]
+    switch.on_signal(signal.SIGUSR1, None)
+    assert switch.cancels
+
+
+def test_an_announcement_that_nothing_followed_is_over_after_its_time(switch: KillSwitch) -> None:
+    switch.announce("rehearsal", DRY_DRILL, seconds=0)
+    switch.on_signal(signal.SIGUSR1, None)
+    assert switch.reason == "signal (by SIGUSR1)"

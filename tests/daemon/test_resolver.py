@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from otonom_trader.brokers.dummy import DummyBroker
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.daemon.executor import ShadowModeExecutor
-from otonom_trader.daemon.halt import cancel_own_orders
 from otonom_trader.daemon.resolver import Resolver
+from otonom_trader.daemon.withdrawal import Withdrawal
 from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.errors import VenueUnreachable
 from otonom_trader.domain.execution import Outcome
@@ -277,7 +277,10 @@ async def test_a_halt_cancels_own_working_orders_and_leaves_those_of_others(
     await venue.place_order(
         OrderRequest("BTCUSDT", "BUY", 1, 40000, "LIMIT", client_order_id="by-hand")
     )
-    await cancel_own_orders(broker, clock)
+    withdrawal = Withdrawal(clock, deadline_seconds=10)
+    withdrawal.knows_earlier_orders = True
+    await withdrawal.run(broker, goes_on=lambda: True)
+    assert (withdrawal.verified, withdrawal.left) == (True, 0)
     left = await venue.get_open_orders()
     assert [(order.client_order_id, order.status) for order in left] == [
         ("by-hand", OrderStatus.NEW)

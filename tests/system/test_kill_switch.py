@@ -5,6 +5,8 @@ import json
 import signal
 import sys
 
+from otonom_trader.daemon.kill import DOUBT, write_latch
+from otonom_trader.storage.journal import Journal
 from otonom_trader.testnet import LocalTestnet
 from tests.system import checks
 from tests.system.conftest import Install
@@ -12,10 +14,13 @@ from tests.system.decisions import numbered
 from tests.system.harness import CLOCK, Installation, epoch_ms, until
 from tests.system.markets import account, venue
 from tests.system.scenarios import (
+    ORDER,
     latched_at_ms,
     signalled_in_the_middle,
     tripped_while_an_order_waits_for_a_connection,
 )
+
+CANCEL = {"path": "/api/v3/order", "method": "DELETE"}
 
 
 async def test_an_order_that_waits_for_a_connection_does_not_leave_after_the_signal(
@@ -196,6 +201,104 @@ async def test_the_command_latches_where_no_daemon_runs_and_makes_no_directory(
         await daemon.stop()
 
 
+async def test_many_orders_are_cancelled_side_by_side_and_seen_to_be_gone(
+    install: Install,
+) -> None:
+    async with venue(account(USDT="1000000", BTC="1")) as market:
+        trader = install(market.url, daemon={"max_concurrent_decisions": 20})
+        daemon = await (await trader.start()).in_state("RUNNING")
+        pair = {"order_type": "OCO", "price": "90000", "stop_price": "30000"}
+        trader.decide(*numbered(40, price="30000"), *numbered(2, "SELL", first=40, **pair))
+        await until(lambda: outcomes(trader, ["resting"] * 42), "resting orders")
+        market.faults.add({**CANCEL, "fault": "delay_after", "ms": 300, "seconds": 600})
+
+        began_ns = CLOCK.monotonic_ns()
+        assert (await trader.command("kill", "--reason", "fat finger")).status == 0
+        await daemon.logged("kill.verified")
+        took_seconds = (CLOCK.monotonic_ns() - began_ns) / 1e9
+        assert took_seconds < 42 * 0.3 / 2, "one after the other would take twice as long"
+        assert {order["status"] for order in market.truth()["orders"]} == {"CANCELED"}
+        status = await trader.status()
+        assert (status["kill_orders_left"], status["kill_verified"]) == (0, True)
+        await until(lambda: outcomes(trader, ["cancelled"] * 42), "the cancels on record")
+        await trader.command("resume", "--reason", "the test is over")
+        assert "kill_verified" not in await trader.status()
+        await daemon.stop()
+
+
+async def test_what_still_works_at_the_deadline_is_told_once_and_cancelled_on(
+    install: Install,
+) -> None:
+    async with venue() as market:
+        trader = install(market.url, daemon={"kill": {"cancel_deadline_seconds": 0.5}})
+        daemon = await (await trader.start()).in_state("RUNNING")
+        trader.decide(*numbered(2, price="30000"))
+        await until(lambda: outcomes(trader, ["resting"] * 2), "resting orders")
+        market.faults.add({**CANCEL, "fault": "http_503", "executed": False, "seconds": 600})
+        await trader.command("kill", "--reason", "fat finger")
+        told = await daemon.logged("kill.orders_left")
+        assert (told["after_seconds"], told["working_orders"]) == (0.5, 2)
+        ids = {row["client_order_id"] for row in await trader.orders()}
+        assert set(told["client_order_ids"]) == ids
+        status = await trader.status()
+        assert (status["kill_orders_left"], status["kill_verified"]) == (2, False)
+
+        market.faults.end_all()
+        await daemon.logged("kill.verified")
+        assert {order["status"] for order in market.truth()["orders"]} == {"CANCELED"}
+        assert len(daemon.events("kill.orders_left")) == 1
+        await daemon.stop()
+
+
+async def test_an_order_that_was_on_its_way_is_waited_for_and_cancelled_too(
+    install: Install,
+) -> None:
+    async with venue() as market:
+        trader = install(market.url)
+        daemon = await (await trader.start()).in_state("RUNNING")
+        market.faults.add(ORDER | {"fault": "delay_before", "ms": 1500, "count": 1})
+        trader.decide(*numbered(1, price="30000"))
+        await until(lambda: pending(trader), "the order on its way")
+        daemon.send(signal.SIGUSR1)
+        await daemon.logged("kill.tripped")
+        assert (await trader.status())["kill_verified"] is False
+        await daemon.logged("kill.verified")
+        assert [order["status"] for order in market.truth()["orders"]] == ["CANCELED"]
+        await daemon.stop()
+
+
+async def test_a_kill_on_top_of_a_contradiction_cancels_what_that_left_working(
+    install: Install,
+) -> None:
+    async with venue() as market:
+        trader = install(market.url)
+        daemon = await (await trader.start()).in_state("RUNNING")
+        trader.decide(*numbered(1, price="30000"))
+        await until(lambda: outcomes(trader, ["resting"]), "a resting order")
+        await daemon.kill_9()
+        write_latch(trader.state_dir, "the venue does not know order 1", DOUBT)
+        daemon = await (await trader.start()).in_state("HALTED")
+        await daemon.logged("stream.connected")
+        assert [order["status"] for order in market.truth()["orders"]] == ["NEW"]
+
+        killed = await trader.command("kill", "--reason", "get out")
+        assert killed.status == 0
+        await daemon.logged("kill.verified")
+        assert [order["status"] for order in market.truth()["orders"]] == ["CANCELED"]
+        assert [line["reason"] for line in daemon.events("kill.tripped")] == [
+            "the venue does not know order 1 (by reconciliation)",
+            "get out (by otonom-trader kill)",
+        ]
+        await daemon.kill_9()
+
+        again = await (await trader.start()).in_state("HALTED")
+        await again.logged("kill.verified")
+        assert len(again.events("kill.tripped")) == 2
+        await again.stop()
+    async with Journal(trader.journal_path, clock=CLOCK) as journal:
+        assert [event.action for event in await journal.kill_events()] == ["trip", "trip"]
+
+
 async def trades(trader: Installation, market: LocalTestnet, decision: int) -> None:
     """See that a decision is executed."""
     accepted = len(market.truth()["orders"])
@@ -222,3 +325,7 @@ async def refuses(trader: Installation, market: LocalTestnet, decision: int) -> 
 async def outcomes(trader: Installation, expected: list[str]) -> bool:
     rows = await trader.executions()
     return [row["outcome"] for row in rows] == expected
+
+
+async def pending(trader: Installation) -> bool:
+    return bool((await trader.status())["decisions"].get("pending", 0))

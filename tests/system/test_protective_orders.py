@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from otonom_trader.daemon.halt import cancel_own_orders
+from otonom_trader.daemon.withdrawal import Withdrawal
 from otonom_trader.domain.decision import Direction
 from otonom_trader.domain.execution import Outcome
 from otonom_trader.domain.mode import DaemonState
@@ -145,7 +145,10 @@ async def test_a_pair_is_cancelled_by_a_kill_and_known_after_a_restart(tmp_path:
         async with rig(tmp_path, venue=venue, jump=jump) as one:
             assert await one.outcome(row) is Outcome.RESTING
             assert one.state is DaemonState.RUNNING
-            await cancel_own_orders(one.broker, one.clock)
+            withdrawal = Withdrawal(one.clock, deadline_seconds=10)
+            withdrawal.knows_earlier_orders = True
+            await withdrawal.run(one.broker, goes_on=lambda: True)
+            assert withdrawal.verified
             assert await one.broker.get_open_orders() == []
             await one.recovery.refresh(one.floor)
             assert await one.outcome(row) is Outcome.CANCELLED
