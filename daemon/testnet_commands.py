@@ -5,6 +5,7 @@ import json
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -87,7 +88,7 @@ def run(
             tls=tls,
             certificate=certificate,
         )
-        _until_signalled(venue.serve(chosen, typer.echo))
+        _until_signalled(venue.serve(chosen, typer.echo, partial(typer.echo, err=True)))
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong)) from None
     except OSError as fault:
@@ -101,7 +102,9 @@ def fault(
     path: Annotated[
         str, typer.Option(help="A REST path, a WebSocket method, or a stream such as user.")
     ] = "/api/v3/order",
-    method: Annotated[str, typer.Option(help="Of a REST path.")] = "POST",
+    method: Annotated[
+        str | None, typer.Option(help="Of a REST path, POST unless said.", show_default=False)
+    ] = None,
     count: Annotated[int | None, typer.Option(min=1, help="So many requests.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, help="For so long.")] = None,
     probability: Annotated[float | None, typer.Option(min=0, max=1, help="By chance.")] = None,
@@ -113,9 +116,8 @@ def fault(
 ) -> None:
     """Order a fault from a running testnet; prints its id."""
     wanted: dict[str, Any] = {"path": path, "fault": name}
-    if path.startswith("/"):
-        wanted["method"] = method
     given = {
+        "method": method or ("POST" if path.startswith("/") else None),
         "count": count,
         "seconds": seconds,
         "probability": probability,
@@ -130,7 +132,7 @@ def fault(
 
 @testnet_app.command()
 def faults(url: Url) -> None:
-    """Show the faults that are on, as JSON."""
+    """Show the faults that are on, and what is left of each, as JSON."""
     typer.echo(json.dumps(ask(url, "GET", "/testnet/faults"), indent=2))
 
 
@@ -139,9 +141,16 @@ def mend(
     url: Url,
     fault_id: Annotated[int | None, typer.Argument(metavar="[ID]", help="All without one.")] = None,
 ) -> None:
-    """End a fault, or all of them."""
+    """End a fault, or all of them and every ban; prints what was ended."""
     suffix = "" if fault_id is None else f"/{fault_id}"
-    ask(url, "DELETE", f"/testnet/faults{suffix}")
+    mended = ask(url, "DELETE", f"/testnet/faults{suffix}")
+    for each in mended["ended"]:
+        place = " ".join(filter(None, (each["method"], each["path"])))
+        typer.echo(f"fault {each['id']} ended: {each['fault']} on {place}, struck {each['struck']}")
+    if bans := mended.get("bans_lifted"):
+        typer.echo(f"bans lifted: {bans}")
+    if not mended["ended"] and not bans:
+        typer.echo("no fault was in force")
 
 
 @testnet_app.command()

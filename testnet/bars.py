@@ -13,6 +13,7 @@ from typing import Final
 
 from otonom_trader.testnet.amounts import SCALE, parse_amount
 
+_MINUTE_MS: Final = 60_000
 COLUMNS: Final = ("open_time_ms", "open", "high", "low", "close", "volume_base")
 
 
@@ -39,7 +40,7 @@ class Print:
 
 
 def read_bars(path: Path) -> Iterator[Bar]:
-    """The bars of a CSV file with the columns ``COLUMNS``, in its order.
+    """The bars of a CSV file with the columns ``COLUMNS``, in its order, minute by minute.
 
     ValueError names the file, the line and what is wrong with it.
     """
@@ -47,7 +48,7 @@ def read_bars(path: Path) -> Iterator[Bar]:
         reader = csv.DictReader(file)
         if reader.fieldnames is None or not set(COLUMNS) <= set(reader.fieldnames):
             raise ValueError(f"{path}: the first line must name the columns {','.join(COLUMNS)}")
-        before = -1
+        before: int | None = None
         for row in reader:
             where = f"{path}, line {reader.line_num}"
             try:
@@ -63,8 +64,13 @@ def read_bars(path: Path) -> Iterator[Bar]:
                 raise ValueError(f"{where}: {error}") from None
             if not 0 < bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
                 raise ValueError(f"{where}: open, high, low and close do not fit together")
-            if opened <= before:
+            if before is not None and opened <= before:
                 raise ValueError(f"{where}: open_time_ms does not increase")
+            if before is not None and opened != before + _MINUTE_MS:
+                raise ValueError(
+                    f"{where}: the bar is not of the minute after the one before it, which is "
+                    f"open_time_ms {before + _MINUTE_MS}"
+                )
             before = opened
             yield bar
 

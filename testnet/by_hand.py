@@ -24,6 +24,7 @@ from otonom_trader.testnet.ws_request import parse_json, text_of
 _PARTICIPANT: Final = "by-hand"
 _BASE_ENDOWMENT: Final = 10**6 * SCALE
 _QUOTE_ENDOWMENT: Final = 10**12 * SCALE
+_OF_A_BALANCE: Final = {"account", "asset", "amount"}
 _UNLIMITED: Final = RateLimits(orders_per_10_seconds=10**12, orders_per_day=10**12)
 
 
@@ -77,11 +78,16 @@ class ByHand:
 
     def _asked_of_a_balance(self, body: bytes) -> tuple[Account, str, int]:
         wanted = read_object(body)
-        account, asset = self._account(wanted.get("account")), wanted.get("asset")
-        amount = str(wanted.get("amount", ""))
-        if account.is_participant or not isinstance(asset, str) or asset not in account.balances:
-            raise ValueError("account and asset must name a client's account and an asset it has")
-        size = parse_amount(amount.removeprefix("-"))
+        if wanted.keys() != _OF_A_BALANCE:
+            raise ValueError(f"the fields are {', '.join(sorted(_OF_A_BALANCE))}, each once")
+        account, asset = self._client(wanted["account"]), wanted["asset"]
+        if not isinstance(asset, str) or asset not in account.balances:
+            raise ValueError(f"asset {asset!r} is none of account {account.name}'s")
+        amount = str(wanted["amount"])
+        try:
+            size = parse_amount(amount.removeprefix("-"))
+        except ValueError as error:
+            raise ValueError(f"amount: {error}") from None
         if not size:
             raise ValueError("amount is 0")
         return account, asset, -size if amount.startswith("-") else size
@@ -90,6 +96,10 @@ class ByHand:
         accounts = self._venue.exchange.engine.accounts
         if name is None:
             return accounts.get(_PARTICIPANT) or self._venue.exchange.open_participant(_PARTICIPANT)
+        return self._client(name)
+
+    def _client(self, name: object) -> Account:
+        accounts = self._venue.exchange.engine.accounts
         account = accounts.get(name) if isinstance(name, str) else None
         if account is None or account.is_participant:
             clients = [each.name for each in accounts.values() if not each.is_participant]

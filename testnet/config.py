@@ -1,5 +1,6 @@
 """What a testnet is started with, and the texts of its command line turned into it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
@@ -15,6 +16,8 @@ DEFAULT_SYMBOL: Final = "BTCUSDT"
 _ACCOUNT: Final = "NAME,KEY,SECRET[,ASSET=AMOUNT…][,permissions=SPOT+MARGIN]"
 _KEY_AND_SECRET: Final = 2
 _PERMISSIONS: Final = "permissions="
+# Page "ENUM Definitions", "Account and Symbol Permissions".
+_PERMISSION: Final = re.compile("SPOT|MARGIN|LEVERAGED|TRD_GRP_[0-9]{3}")
 _MARKETS: Final = "synthetic, empty, bars:FILE[@SYMBOL] or book:REST,STREAM[,loop]"
 
 
@@ -60,6 +63,11 @@ class MarketSpec:
         return cls(kind="book", path=rest, stream_path=stream, is_looped=is_looped)
 
 
+def _check_key(api_key: str) -> None:
+    if not api_key or not api_key.isascii() or not api_key.isprintable() or set(" ,") & {*api_key}:
+        raise ValueError(f"API key {api_key!r} is not one word of plain characters without a comma")
+
+
 @dataclass(frozen=True, slots=True)
 class KeyConfig:
     """An API key. One with a ``secret`` signs by HMAC, one with a ``public_key`` (PEM) by RSA or
@@ -75,6 +83,7 @@ class KeyConfig:
     ip_restricted: bool = True
 
     def __post_init__(self) -> None:
+        _check_key(self.api_key)
         if bool(self.secret) is bool(self.public_key):
             raise ValueError(f"key {self.api_key!r} needs either a secret or a public key")
 
@@ -101,6 +110,17 @@ class AccountConfig:
     """Accounts of one group do not trade with each other; -1 is none."""
     max_asset: Mapping[str, Decimal] = field(default_factory=dict)
     """The most of an asset in one order (filter MAX_ASSET)."""
+
+    def __post_init__(self) -> None:
+        _check_key(self.api_key)
+        if not self.api_secret:
+            raise ValueError(f"the secret of key {self.api_key!r} is empty")
+        for permission in sorted(self.permissions):
+            if _PERMISSION.fullmatch(permission) is None:
+                raise ValueError(
+                    f"permission {permission!r} is unknown: expected SPOT, MARGIN, LEVERAGED or "
+                    "TRD_GRP_ and three digits"
+                )
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -209,17 +229,21 @@ class TestnetConfig:
 
 
 def parse_balances(texts: Iterable[str]) -> dict[str, Decimal]:
-    """``["USDT=100000", "BTC=0.5"]`` as asset to amount; a malformed or repeated one is refused."""
+    """``["USDT=100000", "BTC=0.5"]`` as asset to amount; ValueError for a malformed or repeated
+    one.
+    """
     balances: dict[str, Decimal] = {}
     for text in texts:
         asset, equals, amount_text = text.partition("=")
-        asset = asset.strip().upper()
+        asset = asset.strip()
         try:
             amount = Decimal(amount_text.strip())
         except InvalidOperation:
             amount = Decimal(-1)
         if not (equals and asset.isalnum() and amount.is_finite() and amount >= 0):
             raise ValueError(f"balance {text!r} is not ASSET=AMOUNT, for example USDT=100000")
+        if asset != asset.upper():
+            raise ValueError(f"balance {text!r}: assets are in capitals, {asset.upper()}")
         if amount != amount.quantize(Decimal("1e-8")):
             raise ValueError(f"balance {text!r} has more than 8 decimals")
         if asset in balances:

@@ -90,22 +90,25 @@ class Control:
         wanted = _decode(body)
         path = wanted.get("path")
         if isinstance(path, str) and path:
-            _check_path(path, wanted.get("method"))
+            self._check_path(path, wanted.get("method"))
         return {"id": self._venue.faults.add(wanted)}
 
     def _list_faults(self, _query: str, _body: bytes) -> Any:
-        return [ordered.as_json() for ordered in self._venue.faults.in_force()]
+        return self._venue.faults.as_json(self._venue.faults.in_force())
 
     def _end_faults(self, _query: str, _body: bytes) -> Any:
-        self._venue.faults.end_all()
-        self._venue.limits.lift_bans()
-        return {}
+        ended = self._venue.faults.end_all()
+        return {
+            "ended": self._venue.faults.as_json(ended),
+            "bans_lifted": self._venue.limits.lift_bans(self._venue.clock.time_ms()),
+        }
 
     def _end_fault(self, fault_id: str) -> Any:
         known = fault_id.isascii() and fault_id.isdigit()
-        if not known or not self._venue.faults.end(int(fault_id)):
+        ended = self._venue.faults.end(int(fault_id)) if known else None
+        if ended is None:
             raise NotThere(f"there is no fault {fault_id} in force")
-        return {}
+        return {"ended": self._venue.faults.as_json([ended])}
 
     def _set_clock(self, _: str, body: bytes) -> Any:
         wanted = _decode(body)
@@ -122,10 +125,13 @@ class Control:
         if key is None:
             raise NotThere(f"there is no key {api_key!r}")
         wanted = _decode(body)
+        unknown = sorted(wanted.keys() - {*_KEY_FIELDS})
+        if unknown or not wanted:
+            given = f"{unknown[0]} is none of them" if unknown else "none is given"
+            raise ValueError(f"the fields are {', '.join(_KEY_FIELDS)}: {given}")
         for name, value in wanted.items():
-            if name not in _KEY_FIELDS or not isinstance(value, bool):
-                fields = ", ".join(_KEY_FIELDS)
-                raise ValueError(f"{name} is not one of {fields} with true or false")
+            if not isinstance(value, bool):
+                raise ValueError(f"{name} must be true or false")
         for name, value in wanted.items():
             setattr(key, name, value)
         return {name: getattr(key, name) for name in _KEY_FIELDS}
@@ -143,16 +149,21 @@ class Control:
         rules = self._venue.exchange.engine.rules[symbol]
         return {"status": rules.status, "filters": list(rules.filters.values())}
 
-
-def _check_path(path: str, method: object) -> None:
-    """ValueError for a path, method or stream there is not, which no fault would ever strike."""
-    door = Door.of(path)
-    if door is Door.REST:
-        _check_rest(path, method)
-    if door is Door.METHOD and path not in METHODS and path not in OWN_METHODS:
-        raise ValueError(f"path {path!r} is neither a REST path, a method, a stream nor user")
-    if door is Door.STREAM and path != USER_PATH and parse(path) is None:
-        raise ValueError(f"path {path!r}: there is no such stream, for example btcusdt@depth")
+    def _check_path(self, path: str, method: object) -> None:
+        """ValueError for a path, method or stream there is not: no fault would ever strike it."""
+        door = Door.of(path)
+        if door is Door.REST:
+            _check_rest(path, method)
+        if door is Door.METHOD and path not in METHODS and path not in OWN_METHODS:
+            raise ValueError(f"path {path!r} is neither a REST path, a method, a stream nor user")
+        if door is Door.STREAM and path != USER_PATH:
+            name = parse(path)
+            if name is None:
+                raise ValueError(
+                    f"path {path!r}: there is no such stream, for example btcusdt@depth"
+                )
+            if name.symbol and name.symbol not in self._venue.exchange.engine.rules:
+                raise ValueError(f"path {path!r}: symbol {name.symbol} is not listed here")
 
 
 def _check_rest(path: str, method: object) -> None:

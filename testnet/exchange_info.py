@@ -227,10 +227,10 @@ def changed(rules: SymbolRules, *, status: str | None = None, filters: Any = Non
     """
     if status is not None and status not in STATUSES:
         raise ValueError(f"status {status!r} is none of {', '.join(STATUSES)}")
-    try:
-        merged = {**rules.filters, **parse_filters(filters or ())}
-    except (TypeError, AttributeError) as error:
-        raise ValueError(f"filters is not a list of filters: {error}") from error
+    given = [] if filters is None else filters
+    if not isinstance(given, list) or not all(isinstance(entry, dict) for entry in given):
+        raise ValueError("filters must be a list of whole filters, as exchangeInfo shows them")
+    merged = {**rules.filters, **parse_filters(given)}
     return replace(
         rules,
         filters=merged,

@@ -115,9 +115,12 @@ class Limits:
         """Ban an address by hand; the next one it earns is no longer for that."""
         self._ban(address, now_ms + seconds * 1000)
 
-    def lift_bans(self) -> None:
-        for caller in self._callers.values():
+    def lift_bans(self, now_ms: int) -> int:
+        """Returns how many addresses were banned."""
+        banned = [each for each in self._callers.values() if each.banned_until_ms > now_ms]
+        for caller in banned:
             caller.banned_until_ms = 0
+        return len(banned)
 
     def _ban(self, address: str, until_ms: int) -> None:
         self._caller(address).banned_until_ms = until_ms

@@ -5,7 +5,7 @@ A path names what is struck: a REST path (``/api/v3/order``), a method of the We
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
@@ -54,7 +54,23 @@ class OrderedFault:
         """Whether it strikes nothing any more."""
         return self.count is not None and self.struck >= self.count
 
-    def as_json(self) -> dict[str, Any]:
+    @property
+    def title(self) -> str:
+        """What it does, and where."""
+        place = self.path if self.method is None else f"{self.method} {self.path}"
+        return f"{self.name} on {place}"
+
+    @property
+    def count_left(self) -> int | None:
+        """How many strikes are still to come; None where they are not counted."""
+        return None if self.count is None else max(0, self.count - self.struck)
+
+    def seconds_left(self, now: float) -> float | None:
+        """How long it is still in force; None where that is not a matter of time."""
+        return None if self.until is None else max(0.0, round(self.until - now, 1))
+
+    def as_json(self, now: float) -> dict[str, Any]:
+        """As GET /testnet/faults shows it; ``now`` is the time of the clock it was ordered by."""
         return {
             "id": self.fault_id,
             "path": self.path,
@@ -62,6 +78,8 @@ class OrderedFault:
             "fault": self.name,
             "executed": self.executed,
             "count": self.count,
+            "count_left": self.count_left,
+            "seconds_left": self.seconds_left(now),
             "probability": self.probability,
             "ms": self.ms,
             "retry_after_s": self.retry_after_s,
@@ -73,11 +91,13 @@ class OrderedFault:
 class Faults:
     """The faults in force, oldest first; the first that fits strikes.
 
-    ``listeners`` are told of each new one, so that those for connections strike at once.
+    ``listeners`` are told of each new one, so that those for connections strike at once, and
+    ``witnesses`` of each strike.
     """
 
     def __init__(self, clock: Clock, seed: int) -> None:
         self.listeners: Final[list[Callable[[OrderedFault], None]]] = []
+        self.witnesses: Final[list[Callable[[OrderedFault], None]]] = []
         self._clock: Final = clock
         self._random: Final = Random(seed)  # noqa: S311  chance of faults, not secrets
         self._orders: dict[int, OrderedFault] = {}
@@ -118,6 +138,8 @@ class Faults:
             if order.probability is not None and self._random.random() >= order.probability:
                 continue
             order.struck += 1
+            for witness in self.witnesses:
+                witness(order)
             return order
         return None
 
@@ -131,18 +153,26 @@ class Faults:
         self._forget_ended()
         return list(self._orders.values())
 
-    def end(self, fault_id: int) -> bool:
-        """End one fault; False when it was not in force."""
-        ordered = self._orders.pop(fault_id, None)
-        if ordered is None:
-            return False
-        ordered.is_ended = True
-        return True
+    def as_json(self, ordered: Iterable[OrderedFault]) -> list[dict[str, Any]]:
+        """As GET /testnet/faults shows them."""
+        now = self._clock.monotonic()
+        return [each.as_json(now) for each in ordered]
 
-    def end_all(self) -> None:
-        for ordered in self._orders.values():
+    def end(self, fault_id: int) -> OrderedFault | None:
+        """End one fault; None when it was not in force."""
+        self._forget_ended()
+        ordered = self._orders.pop(fault_id, None)
+        if ordered is not None:
+            ordered.is_ended = True
+        return ordered
+
+    def end_all(self) -> list[OrderedFault]:
+        """End what is in force."""
+        ended = self.in_force()
+        for ordered in ended:
             ordered.is_ended = True
         self._orders.clear()
+        return ended
 
     def _read(self, wanted: Mapping[str, Any]) -> OrderedFault:
         unknown = wanted.keys() - _FIELDS
@@ -159,16 +189,22 @@ class Faults:
         if door not in fault.doors:
             places = " or ".join(each.value for each in Door if each in fault.doors)
             raise ValueError(f"{name} strikes {places}; {path!r} is not one")
-        if method is not None and (not isinstance(method, str) or door is not Door.REST):
-            raise ValueError("method is a text such as POST, and for REST paths only")
+        if method is not None and door is not Door.REST:
+            raise ValueError(f"method is for REST paths only; {path!r} is not one")
+        if method is not None and not isinstance(method, str):
+            raise ValueError("method must be a text such as POST")
         if fault.trouble is Trouble.TERMINATE and path != USER_PATH:
             raise ValueError("terminate ends user data subscriptions: its path is user")
         executed = wanted.get("executed", fault.executes)
-        if not isinstance(executed, bool) or (fault.fixed and executed is not fault.executes):
-            raise ValueError(f"executed of {name} is {str(fault.executes).lower()}")
+        if not isinstance(executed, bool):
+            raise ValueError("executed must be true or false")
+        if fault.fixed and executed is not fault.executes:
+            raise ValueError(f"executed of {name} is always {str(fault.executes).lower()}")
         on_event = wanted.get("on_event", False)
-        if not isinstance(on_event, bool) or (on_event and door is not Door.STREAM):
-            raise ValueError("on_event is true or false, and for streams only")
+        if not isinstance(on_event, bool):
+            raise ValueError("on_event must be true or false")
+        if on_event and door is not Door.STREAM:
+            raise ValueError(f"on_event is for streams only; {path!r} is not one")
         count = _number(wanted, "count", whole=True)
         seconds = _number(wanted, "seconds")
         probability = _number(wanted, "probability")
@@ -223,7 +259,7 @@ def _number(wanted: Mapping[str, Any], name: str, *, whole: bool = False) -> flo
         return None
     fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not fits or value <= 0 or (whole and not isinstance(value, int)):
-        raise ValueError(f"{name} is not a {'whole ' if whole else ''}number above 0")
+        raise ValueError(f"{name} must be a {'whole ' if whole else ''}number above 0")
     return float(value)
 
 

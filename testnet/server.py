@@ -23,6 +23,7 @@ from otonom_trader.testnet.ordered_faults import Faults
 from otonom_trader.testnet.replica import Replica
 from otonom_trader.testnet.rest import Incoming
 from otonom_trader.testnet.security import Key, make_key
+from otonom_trader.testnet.strike_log import StrikeLog
 from otonom_trader.testnet.truth import RequestLog, truth
 
 # A held request is cut off this soon after the venue is told to stop.
@@ -143,11 +144,19 @@ class LocalTestnet:
         return context
 
 
-async def serve(config: TestnetConfig, announce: Callable[[str], None]) -> None:
-    """Run a venue until cancelled; ``announce`` is given one line with its URL when it is ready.
+async def serve(
+    config: TestnetConfig,
+    announce: Callable[[str], None],
+    tell: Callable[[str], None] | None = None,
+) -> None:
+    """Run a venue until cancelled; ``announce`` is given one line with its URL when it is ready,
+    ``tell`` a line for each strike of a fault.
 
     Raises as ``LocalTestnet`` does when it cannot open.
     """
-    async with LocalTestnet(config) as venue:
+    venue = LocalTestnet(config)
+    if tell is not None:
+        venue.faults.witnesses.append(StrikeLog(config.clock, tell).note)
+    async with venue:
         announce(f"Local Binance Spot testnet ready at {venue.url}")
         await asyncio.get_running_loop().create_future()

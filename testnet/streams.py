@@ -1,9 +1,9 @@
 """Market streams over a WebSocket: subscribing, and the frames (page "WebSocket Streams").
 
 ``/ws`` and ``/ws/<name>`` send events as they are, ``/stream`` and ``/stream?streams=a/b`` wrap
-them with their name. A name that no stream has is taken without complaint, as ``/ws/0`` is by the
-venue, and stays silent. Undocumented and chosen here: subscribing beyond 1024 streams is refused
-with code 2.
+them with their name. A name that no stream has, or that is of a symbol not listed, is taken without
+complaint, as ``/ws/0`` is by the venue, and stays silent. Undocumented and chosen here: subscribing
+beyond 1024 streams is refused with code 2.
 """
 
 import json

@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from otonom_trader.testnet import LocalTestnet, MarketSpec, TestnetConfig
@@ -43,10 +44,51 @@ async def test_a_fault_is_ordered_listed_and_ended() -> None:
         (fault,) = json.loads(listed)
         assert fault["id"] == int(out)
         assert (fault["fault"], fault["count"], fault["executed"]) == ("http_503", 2, False)
-        assert (await command("mend", *url))[0] == 0
+        assert (fault["count_left"], fault["seconds_left"]) == (2, None)
+        assert await command("mend", *url) == (
+            0,
+            "fault 1 ended: http_503 on POST /api/v3/order, struck 0\n",
+            "",
+        )
+        assert await command("mend", *url) == (0, "no fault was in force\n", "")
         assert json.loads((await command("faults", *url))[1]) == []
         truth = json.loads((await command("truth", *url))[1])
         assert truth["orders"] == []
+
+
+async def test_a_method_where_none_can_be_is_refused() -> None:
+    async with LocalTestnet(TestnetConfig()) as venue:
+        status, out, err = await command(
+            *("fault", "drop", "--url", venue.url, "--path", "user", "--method", "GET"),
+            *("--count", "1"),
+        )
+    assert (status, out) == (1, "")
+    assert err == (
+        "otonom-trader: the testnet refused: method is for REST paths only; 'user' is not one\n"
+    )
+
+
+async def test_each_strike_is_a_line_of_the_testnets_terminal() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *ENTRY, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    url = (await process.stdout.readline()).decode().split()[-1]
+    await command(
+        *("fault", "http_503", "--url", url, "--path", "/api/v3/ping", "--method", "GET"),
+        *("--count", "2"),
+    )
+    async with aiohttp.ClientSession() as session:
+        for status in (503, 503, 200):
+            async with session.get(f"{url}/api/v3/ping") as reply:
+                assert reply.status == status
+    process.send_signal(signal.SIGTERM)
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (0, b"")
+    assert [line.partition(" ")[2] for line in err.decode().splitlines()] == [
+        "fault 1: http_503 on GET /api/v3/ping, 1 more",
+        "fault 1: http_503 on GET /api/v3/ping, the last",
+    ]
 
 
 async def test_an_unknown_fault_is_refused_with_the_ones_there_are() -> None:
@@ -65,6 +107,10 @@ async def test_an_unknown_fault_is_refused_with_the_ones_there_are() -> None:
         (("--market", "stocks"), "unknown market 'stocks'"),
         (("--market", "bars:/nowhere.csv"), "/nowhere.csv: No such file"),
         (("--balance", "USDT"), "is not ASSET=AMOUNT"),
+        (("--balance", "usdt=5"), "assets are in capitals, USDT"),
+        (("--api-key", ""), "API key '' is not one word"),
+        (("--api-key", "a,b"), "API key 'a,b' is not one word"),
+        (("--api-secret", ""), "the secret of key 'testApiKey' is empty"),
         (("--limit", "patience=1"), "unknown limit 'patience'"),
         (("--public-key", "pem"), "is not KEY=FILE"),
         (("--account", "bob,key"), "account 'bob' is not NAME,KEY,SECRET"),

@@ -49,6 +49,10 @@ def test_a_file_of_bars_is_read_in_its_order(file: Callable[[str], Path]) -> Non
             HEADER + "60000,1,1,1,1,1\n60000,1,1,1,1,1\n",
             "line 3: open_time_ms does not increase",
         ),
+        (
+            HEADER + "60000,1,1,1,1,1\n180000,1,1,1,1,1\n",
+            "line 3: the bar is not of the minute after .*, which is open_time_ms 120000",
+        ),
     ],
 )
 def test_a_malformed_file_is_refused_with_its_line(

@@ -48,7 +48,7 @@ def test_a_recording_is_two_files(text: str) -> None:
 
 
 def test_balances_are_asset_and_amount() -> None:
-    assert parse_balances(["USDT=100000", "btc=0.5"]) == {
+    assert parse_balances(["USDT=100000", "BTC=0.5"]) == {
         "USDT": Decimal(100000),
         "BTC": Decimal("0.5"),
     }
@@ -64,7 +64,8 @@ def test_balances_are_asset_and_amount() -> None:
         (["USDT=NaN"], "is not ASSET=AMOUNT"),
         (["USDT=lots"], "is not ASSET=AMOUNT"),
         (["USDT=0.000000001"], "has more than 8 decimals"),
-        (["USDT=1", "usdt=2"], "balance of USDT is given twice"),
+        (["usdt=5"], "balance 'usdt=5': assets are in capitals, USDT"),
+        (["USDT=1", "USDT=2"], "balance of USDT is given twice"),
     ],
 )
 def test_a_malformed_balance_is_refused(texts: list[str], problem: str) -> None:
@@ -76,7 +77,7 @@ def test_an_account_has_a_name_and_a_key_and_may_have_more() -> None:
     assert AccountConfig.parse("bob,bob-key,bob-secret") == AccountConfig(
         "bob-key", "bob-secret", name="bob"
     )
-    told = "eve, eve-key, eve-secret, usdt=5, BTC=0.1, permissions=SPOT+MARGIN"
+    told = "eve, eve-key, eve-secret, USDT=5, BTC=0.1, permissions=SPOT+MARGIN"
     assert AccountConfig.parse(told) == AccountConfig(
         "eve-key",
         "eve-secret",
@@ -95,6 +96,9 @@ def test_an_account_has_a_name_and_a_key_and_may_have_more() -> None:
         (",key,hidden", "account '' is not NAME,KEY,SECRET"),
         ("eve,key,hidden,", "account 'eve' is not NAME,KEY,SECRET"),
         ("eve,key,hidden,permissions=", "account 'eve' is not NAME,KEY,SECRET"),
+        ("eve,key,hidden,permissions=FOO", "permission 'FOO' is unknown: expected SPOT, MARGIN"),
+        ("eve,a key,hidden", "API key 'a key' is not one word of plain characters"),
+        ("eve,key,hidden,usdt=5", "assets are in capitals, USDT"),
         ("eve,key,hidden,USDT", "balance 'USDT' is not ASSET=AMOUNT"),
     ],
 )

@@ -139,7 +139,8 @@ async def test_in_a_symbol_that_does_not_trade_orders_can_only_be_cancelled(
     [
         ({"status": "OPEN"}, "status 'OPEN' is none of TRADING"),
         ({"filters": [{"filterType": "X"}]}, "filter 'X' is unknown"),
-        ({"filters": 5}, "filters is not a list of filters"),
+        ({"filters": 5}, "filters must be a list of whole filters"),
+        ({"filters": ["LOT_SIZE"]}, "filters must be a list of whole filters"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from otonom_trader.testnet import LocalTestnet
+from otonom_trader.testnet import LocalTestnet, ManualClock
 from tests.testnet.conftest import Answer, Client
 
 
@@ -109,13 +109,36 @@ async def test_faults_are_listed_and_ended(alice: Client) -> None:
         (1, "drop_before"),
         (2, "http_503"),
     ]
-    assert (await alice.send("DELETE", "/testnet/faults/1")).status == 200
+    assert [(entry["count_left"], entry["seconds_left"]) for entry in listed] == [(5, None)] * 2
+    ended = await alice.send("DELETE", "/testnet/faults/1")
+    assert (ended.status, [entry["id"] for entry in ended.content["ended"]]) == (200, [1])
     assert (await buy(alice)).status == 200
     assert (await alice.signed("GET", "/api/v3/account")).status == 503
     assert (await alice.send("DELETE", "/testnet/faults/1")).status == 404
-    assert (await alice.send("DELETE", "/testnet/faults")).status == 200
+    ended = await alice.send("DELETE", "/testnet/faults")
+    assert [
+        (each["id"], each["struck"], each["count_left"]) for each in ended.content["ended"]
+    ] == [(2, 1, 4)]
+    assert ended.content["bans_lifted"] == 0
     assert (await alice.signed("GET", "/api/v3/account")).status == 200
     assert (await alice.get("/testnet/faults")).content == []
+
+
+async def test_how_long_a_fault_will_last_is_told(alice: Client, clock: ManualClock) -> None:
+    await alice.order_fault("http_503", count=None, seconds=20)
+    clock.advance(7.5)
+    (listed,) = (await alice.get("/testnet/faults")).content
+    assert (listed["seconds_left"], listed["count_left"]) == (12.5, None)
+
+
+async def test_lifted_bans_are_counted(alice: Client) -> None:
+    await alice.order_fault("ban_418", count=1)
+    assert (await buy(alice)).status == 418
+    assert (await alice.send("DELETE", "/testnet/faults")).content == {
+        "ended": [],
+        "bans_lifted": 1,
+    }
+    assert (await buy(alice)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -123,13 +146,13 @@ async def test_faults_are_listed_and_ended(alice: Client) -> None:
     [
         ({"fault": "explode"}, "fault 'explode' is unknown; the faults are drop_before"),
         ({"path": ""}, "path is missing"),
-        ({"count": 0}, "count is not a whole number above 0"),
-        ({"count": 1.5}, "count is not a whole number above 0"),
-        ({"count": True}, "count is not a whole number above 0"),
+        ({"count": 0}, "count must be a whole number above 0"),
+        ({"count": 1.5}, "count must be a whole number above 0"),
+        ({"count": True}, "count must be a whole number above 0"),
         ({"count": None}, "say how long: count, seconds or probability"),
-        ({"seconds": -1}, "seconds is not a number above 0"),
+        ({"seconds": -1}, "seconds must be a number above 0"),
         ({"probability": 1.1}, "probability is above 1"),
-        ({"executed": False}, "executed of drop_after is true"),
+        ({"executed": False}, "executed of drop_after is always true"),
         ({"colour": "red"}, "unknown field 'colour'"),
     ],
 )

@@ -326,13 +326,18 @@ async def test_a_handshake_can_be_struck_too(
     [
         ({"fault": "delay_before"}, "delay_before needs ms"),
         ({"fault": "drop_after", "ms": 5}, "drop_after has no ms"),
-        ({"fault": "rate_429", "retry_after_s": 0}, "retry_after_s is not a whole number above 0"),
-        ({"fault": "rate_429", "executed": True}, "executed of rate_429 is false"),
+        ({"fault": "rate_429", "retry_after_s": 0}, "retry_after_s must be a whole number above 0"),
+        ({"fault": "rate_429", "executed": True}, "executed of rate_429 is always false"),
         ({"fault": "omit"}, "omit strikes a stream such as btcusdt@depth, or user"),
         ({"fault": "html_403", "path": "order.place"}, "html_403 strikes a REST path"),
         ({"fault": "drop_after", "path": "order.place"}, "for REST paths only"),
         ({"fault": "drop_after", "path": "order.plase", "method": None}, "neither a REST path"),
         ({"fault": "omit", "path": "btcusdt@dept", "method": None}, "there is no such stream"),
+        ({"fault": "omit", "path": "nousdt@trade", "method": None}, "symbol NOUSDT is not listed"),
+        (
+            {"fault": "omit", "path": "user", "method": "GET"},
+            "method is for REST paths only; 'user'",
+        ),
         ({"fault": "drop_after", "path": "/api/v3/oder"}, "'/api/v3/oder' is not served"),
         ({"fault": "drop_after", "path": "/api/v3/order/test", "method": "GET"}, "but by POST"),
         ({"fault": "drop_after", "path": "/ws", "method": "POST"}, "but by GET"),
@@ -341,7 +346,7 @@ async def test_a_handshake_can_be_struck_too(
             {"fault": "terminate", "path": "btcusdt@depth", "method": None},
             "terminate ends user data subscriptions",
         ),
-        ({"fault": "drop_after", "on_event": True}, "on_event is true or false, and for streams"),
+        ({"fault": "drop_after", "on_event": True}, "on_event is for streams only"),
     ],
 )
 async def test_a_fault_that_would_never_strike_is_refused(

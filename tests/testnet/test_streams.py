@@ -107,6 +107,17 @@ async def test_subscriptions_are_listed_and_end(
     assert answer == {"result": ["btcusdt@depth"], "id": 4}
 
 
+@pytest.mark.parametrize("name", ["nousdt@trade", "nousdt@depth", "btcusdt@nothing", "0"])
+async def test_what_there_is_not_is_subscribed_to_in_silence(
+    raw: Wire, clock: ManualClock, alice: Client, bob: Client, name: str
+) -> None:
+    await subscribe(raw, name)
+    clock.advance(3)
+    await trade(alice, bob)
+    assert await raw.heard() == []
+    assert (await raw.ask({"method": "LIST_SUBSCRIPTIONS", "id": 1}))["result"] == [name]
+
+
 async def test_combined_is_a_property(raw: Wire, alice: Client, bob: Client) -> None:
     assert await raw.ask({"method": "GET_PROPERTY", "params": ["combined"], "id": 2}) == {
         "result": False,
