@@ -1,7 +1,7 @@
 """The guard: the one place an order leaves from, and everything that must hold before it does."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Self
@@ -178,6 +178,18 @@ class GuardedBroker:
         if plan.market is None:
             return float("inf")
         return (self._clock.monotonic_ns() - plan.market.taken_ns) / 1e9
+
+    async def tighten(
+        self, guardrails: RiskGuardrails, record: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Judge by `guardrails` from now on, once `record` has written down what they come from.
+
+        No order is judged in between: what is recorded after it is judged by them. Raises as
+        `record` does, and then nothing has changed.
+        """
+        async with self._lock:
+            await record()
+            self.guardrails = guardrails
 
     async def adopt_found(self, plan: Plan, found: OrderResult) -> Carried:
         """Put an order on record that the venue has already, as a restored journal may not know."""

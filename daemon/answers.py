@@ -26,7 +26,7 @@ class Answers:
 
     `floor` returns what trades, None before the venue is reached; `resume` brings it back to
     trading once the latch is cleared, `reconcile` compares with the venue; `lost_log_lines` counts
-    what the log's reader never got.
+    what the log's reader never got; `configuration` tells what is in force.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Answers:
         resume: Callable[[str], Awaitable[None]],
         reconcile: Callable[[], Awaitable[list[Difference]]],
         lost_log_lines: Callable[[], int],
+        configuration: Callable[[], dict[str, Any]],
     ) -> None:
         self._config = config
         self._lifecycle = lifecycle
@@ -49,6 +50,7 @@ class Answers:
         self._resume = resume
         self._reconcile = reconcile
         self._lost_log_lines = lost_log_lines
+        self._configuration = configuration
         self._clock = clock
         self._started_at = clock.now()
 
@@ -81,7 +83,7 @@ class Answers:
             "pid": os.getpid(),
             "started_at": self._started_at,
             "log_lines_lost": self._lost_log_lines(),
-        }
+        } | self._configuration()
         if floor is None:
             return facts
         exposure = floor.broker.exposure()

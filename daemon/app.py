@@ -10,15 +10,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import structlog
 
-from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.daemon.answers import Answers
 from otonom_trader.daemon.chores import Chores
+from otonom_trader.daemon.configuration import Configuration, ConfigurationFiles
 from otonom_trader.daemon.control import SOCKET_NAME, ControlServer
 from otonom_trader.daemon.floor import Floor, open_floor
 from otonom_trader.daemon.follow import Follower
@@ -27,8 +25,8 @@ from otonom_trader.daemon.kill import KillSwitch
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.daemon.outage import Outage
 from otonom_trader.daemon.recovery import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Recovery
+from otonom_trader.daemon.reload import Reload
 from otonom_trader.daemon.scheduler import Scheduler
-from otonom_trader.daemon.settings import Settings, configuration_hash, effective_configuration
 from otonom_trader.daemon.systemd import Notifier
 from otonom_trader.domain.errors import JournalError, VenueUnreachable
 from otonom_trader.domain.mode import DaemonState
@@ -41,6 +39,7 @@ log = structlog.get_logger("daemon")
 _RESOLVE_SECONDS = 1.0
 _RESTING_SECONDS = 1.0
 _KILL_WATCH_SECONDS = 0.5
+_CONFIG_WATCH_SECONDS = 0.5
 _KEY_CHECK_SECONDS = 3600.0
 _HEARTBEAT = (
     "state",
@@ -63,12 +62,13 @@ class Daemon:
 
     def __init__(
         self,
-        config: BrokerConfig,
-        settings: Settings,
+        configuration: Configuration,
+        files: ConfigurationFiles,
         switch: KillSwitch,
         clock: Clock,
         lost_log_lines: Callable[[], int] = lambda: 0,
     ) -> None:
+        config, settings = configuration.broker, configuration.settings
         self._config = config
         self._settings = settings
         self._clock = clock
@@ -78,8 +78,16 @@ class Daemon:
             switch,
             self._journal,
             clock,
-            Path(config.path),
+            files.folder / "broker.yaml",
             settings.kill.cancel_deadline_seconds,
+        )
+        self._reload = Reload(
+            files,
+            configuration,
+            self._journal,
+            clock,
+            is_halted=lambda: switch.tripped,
+            put_in_force=self._put_in_force,
         )
         self._recovery = Recovery(self._lifecycle, self._halt, clock, self._enter)
         self._answers = Answers(
@@ -89,12 +97,14 @@ class Daemon:
             self._journal,
             clock,
             floor=lambda: self._floor,
-            resume=lambda reason: self._recovery.resume(self._floor, reason),
+            resume=self._resume,
             reconcile=lambda: self._recovery.by_hand(self._floor),
             lost_log_lines=lost_log_lines,
+            configuration=self._reload.facts,
         )
         self._notifier = Notifier()
         self._stop = asyncio.Event()
+        self._reload_asked = asyncio.Event()
         self._services: list[asyncio.Task[None]] = []
         self._floor: Floor | None = None
         self._told: tuple[DaemonState, str] | None = None
@@ -148,9 +158,7 @@ class Daemon:
 
     async def _open(self, stack: AsyncExitStack) -> Scheduler:
         await stack.enter_async_context(self._journal)
-        fingerprint = configuration_hash(self._config, self._settings)
-        text = effective_configuration(self._config, self._settings)
-        await self._journal.record_configuration(fingerprint, text, version("otonom-trader"))
+        await self._reload.begin()
         control = ControlServer(self._settings.state_dir / SOCKET_NAME, self._answers.handlers())
         await stack.enter_async_context(control)
         self._listen_to_signals()
@@ -160,7 +168,7 @@ class Daemon:
             mode=self._config.mode,
             broker=self._config.broker_type,
             state_dir=str(self._settings.state_dir),
-            configuration=fingerprint[:12],
+            configuration=self._reload.in_force.hash[:12],
         )
         # Ready to be asked, killed and watched; reaching the venue may take as long as it likes.
         self._notifier.ready()
@@ -170,6 +178,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
         loop.add_signal_handler(signal.SIGUSR2, self._dump_status)
         self._halt.listen()
 
@@ -190,6 +199,8 @@ class Daemon:
         if (interval := self._notifier.watchdog_interval_seconds) is not None:
             every(interval, "watchdog", self._watchdog)
         every(_KILL_WATCH_SECONDS, "kill watch", self._halt.watch_file)
+        every(_CONFIG_WATCH_SECONDS, "configuration watch", self._reload.watch)
+        self._serve(tasks, self._whenever(self._reload_asked, self._read_configuration))
         every(self._settings.schedule.heartbeat_seconds, "heartbeat", self._heartbeat)
         self._halt.tripped.set()  # a latch of an earlier run is acted upon like a new one
         self._serve(tasks, self._whenever(self._halt.tripped, self._act_on_trip))
@@ -235,7 +246,7 @@ class Daemon:
     async def _reach(self, stack: AsyncExitStack) -> Floor:
         self._floor = await open_floor(
             stack,
-            self._config,
+            self._reload.in_force.broker,
             self._settings,
             self._journal,
             self._lifecycle,
@@ -243,6 +254,7 @@ class Daemon:
             self._clock,
             on_fault=self._on_journal_fault,
         )
+        self._floor.trade_by(self._reload.in_force.broker)  # it may have been reloaded meanwhile
         return self._floor
 
     def _enter(self, phase: DaemonState) -> None:
@@ -274,6 +286,28 @@ class Daemon:
             on_fault=self._on_journal_fault,
         )
         await follower.run()
+
+    async def _read_configuration(self) -> None:
+        """Read the configuration because SIGHUP asks. Source: sd_notify(3), RELOADING=1."""
+        self._notifier.reloading(self._clock.monotonic_ns())
+        try:
+            await self._reload.read_now()
+        finally:
+            self._notifier.ready()
+
+    async def _put_in_force(
+        self, saved: Configuration, record: Callable[[], Awaitable[None]]
+    ) -> None:
+        if self._floor is None:
+            await record()
+        else:
+            await self._floor.broker.tighten(saved.broker.get_risk_guardrails(), record)
+        if self._floor is not None:
+            self._floor.trade_by(saved.broker)
+
+    async def _resume(self, reason: str) -> None:
+        await self._reload.require_trading()
+        await self._recovery.resume(self._floor, reason)
 
     async def _heartbeat(self) -> None:
         facts = self._answers.now()

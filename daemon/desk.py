@@ -82,16 +82,21 @@ async def open_desk(
     executor = ShadowModeExecutor(
         broker,
         journal,
-        SizingRules(
-            risk_per_trade_pct=config.risk_per_trade_pct,
-            protected=config.market_orders == "protected",
-            collar_pct=config.get_risk_guardrails().price_collar_pct,
-        ),
+        sizing_rules(config),
         clock,
         ask_before=await journal.last_row_at(),
         needs_created_at=config.mode is Mode.LIVE and not config.use_testnet,
     )
     return Desk(account, broker, executor)
+
+
+def sizing_rules(config: BrokerConfig) -> SizingRules:
+    """Return how decisions become orders."""
+    return SizingRules(
+        risk_per_trade_pct=config.risk_per_trade_pct,
+        protected=config.market_orders == "protected",
+        collar_pct=config.get_risk_guardrails().price_collar_pct,
+    )
 
 
 async def key_objection(venue: Venue, config: BrokerConfig) -> str | None:

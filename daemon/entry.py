@@ -41,6 +41,8 @@ def _arm(state_dir: Path) -> None:
 
     switch = process_switch(state_dir)
     signal.signal(signal.SIGUSR1, switch.on_signal)
+    # Asks for the configuration to be read anew; until the daemon is up it is about to be read.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # A directory that is not there yet is made by the command, once its options are understood.
     with suppress(OSError):
         switch.open()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.daemon.alarm import Alarm
-from otonom_trader.daemon.desk import Desk, open_desk
+from otonom_trader.daemon.desk import Desk, open_desk, sizing_rules
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.intake import Intake, IntakeLimits
 from otonom_trader.daemon.lifecycle import Lifecycle
@@ -34,6 +34,11 @@ class Floor:
     def broker(self) -> GuardedBroker:
         """The desk's broker."""
         return self.desk.broker
+
+    def trade_by(self, config: BrokerConfig) -> None:
+        """Judge and size by `config` from now on."""
+        self.broker.guardrails = config.get_risk_guardrails()
+        self.desk.executor.rules = sizing_rules(config)
 
 
 async def open_floor(

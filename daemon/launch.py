@@ -10,12 +10,13 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from otonom_trader.brokers.config import BrokerConfig, get_broker_config, require_own_keys
+from otonom_trader.brokers.config import BrokerConfig, require_own_keys
+from otonom_trader.daemon.configuration import ConfigurationFiles
 from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask
 from otonom_trader.daemon.kill import process_switch
 from otonom_trader.daemon.locks import wait_for_state_dir_lock
 from otonom_trader.daemon.logs import Level, LogFormat, configure_logging
-from otonom_trader.daemon.settings import Settings, find_config_dir, find_state_dir, load_settings
+from otonom_trader.daemon.settings import Settings, find_config_dir, find_state_dir
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import ConfigurationError
 from otonom_trader.domain.mode import DaemonState
@@ -62,8 +63,10 @@ def trade(
     """
     from otonom_trader.daemon.app import Daemon  # noqa: PLC0415  the other commands start faster
 
-    broker_config, settings = load(config, state_dir)
-    require_own_keys(broker_config)
+    files = _files(config, state_dir)
+    configuration = files.load()
+    settings = configuration.settings
+    require_own_keys(configuration.broker)
     log_output = configure_logging(
         cast("LogFormat", settings.logging.format), cast("Level", level or settings.logging.level)
     )
@@ -80,7 +83,7 @@ def trade(
 
     async def locked() -> _Result:
         async with wait_for_state_dir_lock(settings.state_dir, clock=clock):
-            daemon = Daemon(broker_config, settings, switch, clock, lambda: log_output.lost_lines)
+            daemon = Daemon(configuration, files, switch, clock, lambda: log_output.lost_lines)
             return await work(daemon)
 
     return asyncio.run(locked())
@@ -88,5 +91,9 @@ def trade(
 
 def load(config: Path | None, state_dir: Path | None) -> tuple[BrokerConfig, Settings]:
     """Return both files of the configuration; raises `ConfigurationError` for what is wrong."""
-    folder = find_config_dir(config)
-    return get_broker_config(folder / "broker.yaml"), load_settings(folder, state_dir)
+    configuration = _files(config, state_dir).load()
+    return configuration.broker, configuration.settings
+
+
+def _files(config: Path | None, state_dir: Path | None) -> ConfigurationFiles:
+    return ConfigurationFiles(find_config_dir(config), find_state_dir(state_dir), dict(os.environ))

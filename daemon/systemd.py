@@ -19,6 +19,10 @@ class Notifier:
         """Say that the start is done; returns whether systemd was told, as do all of these."""
         return self._send("READY=1")
 
+    def reloading(self, monotonic_ns: int) -> bool:
+        """Say that the configuration is read anew, until `ready` says that it was."""
+        return self._send(f"RELOADING=1\nMONOTONIC_USEC={monotonic_ns // 1000}")
+
     def status(self, text: str) -> bool:
         """Set the line that ``systemctl status`` shows."""
         return self._send(f"STATUS={' '.join(text.split())}")

@@ -64,12 +64,23 @@ def select_equity(connection: sqlite3.Connection, limit: int) -> list[EquityPoin
 
 
 def insert_configuration(
-    connection: sqlite3.Connection, hash_: str, text: str, version: str, now: datetime
+    connection: sqlite3.Connection,
+    hash_: str,
+    text: str,
+    version: str,
+    diff: str | None,
+    now: datetime,
 ) -> int:
     """Write a configuration as it is applied; return its row, which decisions refer to."""
     row = connection.execute(
-        "INSERT INTO configurations (hash, version, text, applied_at) VALUES (?, ?, ?, ?)",
-        (hash_, version, storable(text), instant(now)),
+        "INSERT INTO configurations (hash, version, text, diff, applied_at) VALUES (?, ?, ?, ?, ?)",
+        (hash_, version, storable(text), None if diff is None else storable(diff), instant(now)),
     ).lastrowid
     assert row is not None  # noqa: S101  an insert that did not raise has a row
     return row
+
+
+def select_last_configuration(connection: sqlite3.Connection) -> str | None:
+    """The text of the configuration that was applied last."""
+    row = connection.execute("SELECT text FROM configurations ORDER BY seq DESC LIMIT 1").fetchone()
+    return None if row is None else str(row[0])

@@ -130,10 +130,15 @@ class Journal:
         """Write what an account is worth."""
         await self._write(events.insert_equity, point)
 
-    async def record_configuration(self, hash_: str, text: str, version: str = "") -> None:
-        """Write the configuration now in force; later claims refer to it. `text` is redacted."""
+    async def record_configuration(
+        self, hash_: str, text: str, version: str = "", diff: str | None = None
+    ) -> None:
+        """Write the configuration now in force; later claims refer to it. `text` is redacted.
+
+        `diff` is in what it differs from the one before, as JSON.
+        """
         self._configuration = await self._write(
-            events.insert_configuration, hash_, text, version, self._clock.now()
+            events.insert_configuration, hash_, text, version, diff, self._clock.now()
         )
 
     async def record_ban(self, venue: str, until: datetime) -> None:
@@ -217,6 +222,10 @@ class Journal:
     async def counts(self) -> dict[str, int]:
         """Return decisions by outcome, and as ``pending`` intents without one."""
         return await self._read(queries.counts)
+
+    async def last_configuration(self) -> str | None:
+        """Return the text of the configuration that was applied last, None before the first."""
+        return await self._read(events.select_last_configuration)
 
     async def kill_events(self) -> list[events.KillEvent]:
         """Return all kills and resumes, newest last."""

@@ -298,5 +298,10 @@ CREATE TABLE resting_orders (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3)
+_V4 = """
+-- In what a configuration differs from the one before: JSON of [{"key", "old", "new"}, ...].
+ALTER TABLE configurations ADD COLUMN diff TEXT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4)
 """Scripts that lead from version n to n + 1; the newest version is their number."""

@@ -10,6 +10,7 @@ from tests.system.conftest import Install
 from tests.system.harness import CANARY, secret_seen_in
 from tests.system.markets import account, venue
 from tests.system.scenarios import (
+    a_looser_limit_is_saved,
     decisions_meet_a_fault,
     killed_while_an_order_is_unanswered,
     many_at_once_under_one_limit,
@@ -76,6 +77,14 @@ async def test_without_reservations_decisions_pass_a_limit_together(install: Ins
         )
         with pytest.raises(AssertionError, match=r"room for 0\.1 BTC, bought were 0\.8"):
             await many_at_once_under_one_limit(trader, market, deaf=True)
+
+
+async def test_a_reload_that_loosens_lets_through_what_was_denied(install: Install) -> None:
+    limits = {"risk_guardrails": {"max_notional_per_order": 10}}
+    async with venue(account(USDT="1000000")) as market:
+        trader = install(market.url, program=program("reload_that_loosens"), broker=limits)
+        with pytest.raises(AssertionError, match="a reload has loosened a limit"):
+            await a_looser_limit_is_saved(trader, market)
 
 
 async def test_the_search_for_the_secret_finds_it_wherever_it_is_said(install: Install) -> None:

@@ -7,6 +7,7 @@ takes, and is otherwise the program as it ships.
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 from otonom_trader.brokers.account_book import AccountBook
@@ -16,13 +17,15 @@ from otonom_trader.brokers.binance.transport.signed_rest import LiveTransport
 from otonom_trader.brokers.binance.transport.weights import PLACE_OR_CANCEL
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.outcomes import Carried, Outcomes
+from otonom_trader.daemon import configuration_change
 from otonom_trader.daemon.entry import main
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.domain.intent import Entry, Intent
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
+from otonom_trader.risk.limits import RiskGuardrails
 
 
-def put(owner: type, name: str, method: object) -> None:
+def put(owner: type | ModuleType, name: str, method: object) -> None:
     """Put `method` in the place of the one called `name`."""
     assert callable(getattr(owner, name))
     setattr(owner, name, method)
@@ -91,6 +94,15 @@ def reservation_released_early() -> None:
     put(AccountBook, "reserve", lambda *_: None)
 
 
+def reload_that_loosens() -> None:
+    """What is saved is applied, whatever it loosens."""
+
+    def nothing(_old: RiskGuardrails, _new: RiskGuardrails) -> tuple[str, ...]:
+        return ()
+
+    put(configuration_change, "loosened", nothing)
+
+
 VARIANTS: dict[str, Callable[[], None]] = {
     variant.__name__: variant
     for variant in (
@@ -100,6 +112,7 @@ VARIANTS: dict[str, Callable[[], None]] = {
         timeout_is_failure,
         intent_after_send,
         reservation_released_early,
+        reload_that_loosens,
     )
 }
 

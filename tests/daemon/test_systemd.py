@@ -36,11 +36,13 @@ def test_each_state_is_one_datagram(manager: tuple[socket.socket, str]) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": address})
     assert notifier.ready()
     assert notifier.status("RUNNING in\nmode shadow")
+    assert notifier.reloading(12_345_678_901)
     assert notifier.watchdog()
     assert notifier.stopping()
-    assert [listener.recv(1000) for _ in range(4)] == [
+    assert [listener.recv(1000) for _ in range(5)] == [
         b"READY=1",
         b"STATUS=RUNNING in mode shadow",
+        b"RELOADING=1\nMONOTONIC_USEC=12345678",
         b"WATCHDOG=1",
         b"STOPPING=1",
     ]
@@ -120,6 +122,7 @@ def test_the_unit_keeps_its_promises_to_the_operator() -> None:
     assert lines >= {
         "Type=notify",
         "NotifyAccess=main",
+        "ExecReload=/bin/kill -HUP $MAINPID",
         "Restart=on-failure",
         "RestartPreventExitStatus=64 75 77 78 SIGUSR1",
         "KillSignal=SIGTERM",
@@ -131,7 +134,6 @@ def test_the_unit_keeps_its_promises_to_the_operator() -> None:
         "LoadCredential=api_key",
         "LoadCredential=api_secret",
     }
-    assert "ExecReload" not in text  # there is nothing that reloads
     longest_drain_seconds = 60  # of daemon.yaml
     stop = re.search(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
     assert stop is not None

@@ -89,10 +89,9 @@ def events_of(module: ast.Module) -> set[str]:
         for node in ast.walk(module)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    heads = (
-        "account|clock|control|daemon|decision|drain|journal|kill|library|market|order|reconcile"
-    )
-    pattern = rf"(?:{heads}|slippage|source|state|status|stream|symbol|venue)\.[a-z_]+|heartbeat"
+    heads = "account|clock|config|control|daemon|decision|drain|journal|kill|library|market|order"
+    more = "reconcile|slippage|source|state|status|stream|symbol|venue"
+    pattern = rf"(?:{heads}|{more})\.[a-z_]+|heartbeat"
     files = {"kill.latch", "journal.db", "control.sock", "daemon.lock", "daemon.yaml"}
     methods = {"order.place", "order.cancel"}
     return {text for text in texts if re.fullmatch(pattern, text)} - files - methods

@@ -177,3 +177,21 @@ async def many_at_once_under_one_limit(
     await daemon.stop()
     bought = sum(Decimal(order["executedQty"]) for order in market.truth()["orders"])
     assert bought == Decimal("0.1"), f"the limit leaves room for 0.1 BTC, bought were {bought}"
+
+
+async def a_looser_limit_is_saved(trader: Installation, market: LocalTestnet) -> DaemonProcess:
+    """A limit that denies every decision is saved five hundred times as high, and signalled.
+
+    Nothing may leave before a restart.
+    """
+    daemon = await (await trader.start()).in_state("RUNNING")
+    trader.write_config({"risk_guardrails": {"max_notional_per_order": 50000}})
+    daemon.send(signal.SIGHUP)
+    await until(
+        lambda: daemon.events("config.refused") or daemon.events("config.reloaded"),
+        "what became of the file",
+    )
+    trader.decide(*numbered(1))
+    await trader.decided(1)
+    assert market.truth()["orders"] == [], "a reload has loosened a limit"
+    return daemon
