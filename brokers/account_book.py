@@ -23,24 +23,55 @@ _LONGEST_LAG_NS = 10 * _NS  # of the copy that answers a reading, behind what wa
 
 
 class _Pending(NamedTuple):
-    """Orders that may still fill, at their worst: base by asset, and what buying takes by quote."""
+    """Orders that may still fill, at their worst: base by asset, and what buying takes by quote.
+
+    `symbol_costs` is what buying takes by symbol, in its quote.
+    """
 
     buys: Mapping[str, Decimal]
     sells: Mapping[str, Decimal]
     costs: Mapping[str, Decimal]
+    symbol_costs: Mapping[Symbol, Decimal]
 
     @classmethod
     def of(cls, reservations: Iterable[Reservation]) -> "_Pending":
         buys: dict[str, Decimal] = {}
         sells: dict[str, Decimal] = {}
         costs: dict[str, Decimal] = {}
+        symbol_costs: dict[Symbol, Decimal] = {}
         for reservation in reservations:
             symbol, qty = reservation.symbol, reservation.qty
-            pending = buys if reservation.side is Side.BUY else sells
-            pending[symbol.base] = pending.get(symbol.base, ZERO) + qty
-            if reservation.side is Side.BUY:
-                costs[symbol.quote] = costs.get(symbol.quote, ZERO) + qty * reservation.price
-        return cls(buys, sells, costs)
+            if reservation.side is Side.SELL:
+                sells[symbol.base] = sells.get(symbol.base, ZERO) + qty
+                continue
+            cost = qty * reservation.price
+            buys[symbol.base] = buys.get(symbol.base, ZERO) + qty
+            costs[symbol.quote] = costs.get(symbol.quote, ZERO) + cost
+            symbol_costs[symbol] = symbol_costs.get(symbol, ZERO) + cost
+        return cls(buys, sells, costs, symbol_costs)
+
+
+class _PendingWorth(NamedTuple):
+    """What the orders of `pending` may still buy is worth, by base and in all, at `rates`.
+
+    None where a quote has no rate. `rates` go by quote asset.
+    """
+
+    pending: _Pending
+    rates: Mapping[str, Decimal | None]
+    values: Mapping[str, Decimal | None]
+    total: Decimal | None
+
+    @classmethod
+    def of(cls, pending: _Pending, rates: Mapping[str, Decimal | None]) -> "_PendingWorth":
+        values: dict[str, Decimal | None] = {}
+        total: Decimal | None = ZERO
+        for symbol, cost in pending.symbol_costs.items():
+            rate = rates[symbol.quote]
+            worth = None if rate is None else cost * rate
+            values[symbol.base] = _sum(values.get(symbol.base, ZERO), worth)
+            total = _sum(total, worth)
+        return cls(pending, rates, values, total)
 
 
 class AccountBook:
@@ -62,6 +93,7 @@ class AccountBook:
         self._reservations: dict[str, Reservation] = {}
         self._foreign: dict[str, Reservation] = {}
         self._pending: _Pending | None = None
+        self._pending_worth: _PendingWorth | None = None
 
     @property
     def simulated(self) -> SimulatedAccount | None:
@@ -183,15 +215,19 @@ class AccountBook:
         is_read = self._simulated is not None or self._snapshot is not None
         known = is_read and holdings.are_valued(now_ns, max_age_seconds)
         equity = holdings.amount(self.account_currency) + holdings.positions_value
+        worth = self._worth_of(orders, now_ns, max_age_seconds)
         return Exposure(
             equity=equity if known else None,
             age_seconds=self._age_seconds(now_ns),
             positions_value=+holdings.positions_value,
             positions=holdings.positions,
+            balances=holdings.amounts,
             holdings=holdings.quantities,
-            pending_buy_value=self._pending_buy_value(now_ns, max_age_seconds),
+            pending_buy_value=worth.total,
+            pending_buy_values=worth.values,
             pending_buys=orders.buys,
             pending_sells=orders.sells,
+            pending_costs=orders.costs,
         )
 
     def _follow_ledger(self) -> None:
@@ -220,14 +256,17 @@ class AccountBook:
             self._pending = _Pending.of(self._open())
         return self._pending
 
-    def _pending_buy_value(self, now_ns: int, max_age_seconds: Decimal) -> Decimal | None:
-        total = ZERO
-        for quote, cost in self._orders().costs.items():
-            rate = self.rate(quote, now_ns, max_age_seconds)
-            if rate is None:
-                return None
-            total += cost * rate
-        return total
+    def _worth_of(self, orders: _Pending, now_ns: int, max_age_seconds: Decimal) -> _PendingWorth:
+        """Value what may still be bought; it is the same until an order or a rate changes."""
+        rates = {quote: self.rate(quote, now_ns, max_age_seconds) for quote in orders.costs}
+        worth = self._pending_worth
+        if worth is None or worth.pending is not orders or worth.rates != rates:
+            worth = self._pending_worth = _PendingWorth.of(orders, rates)
+        return worth
+
+
+def _sum(first: Decimal | None, second: Decimal | None) -> Decimal | None:
+    return None if first is None or second is None else first + second
 
 
 def _changed(amounts: Mapping[str, Decimal], changes: Mapping[str, Decimal]) -> dict[str, Decimal]:

@@ -19,6 +19,7 @@ from otonom_trader.brokers.yaml_source import BLANK, shown
 from otonom_trader.domain.amount import exact
 from otonom_trader.domain.secret import Secret
 from otonom_trader.domain.symbol import Symbol
+from otonom_trader.risk.windows import parse_window
 
 _MAX_KEY_LENGTH = 512
 _MAX_SHOWN = 24
@@ -152,10 +153,16 @@ def _asset(value: object) -> str:
     return text
 
 
-def _blacklist_entry(value: object) -> str:
+def _symbol_entry(value: object) -> str:
     text = _text(value)
     if not text.isalnum():
         Symbol.parse(text)
+    return text
+
+
+def _window_entry(value: object) -> str:
+    text = _text(value)
+    parse_window(text)
     return text
 
 
@@ -185,7 +192,8 @@ EACH_PAIR_ONCE = WrapValidator(_each_once)
 
 Pair = Annotated[str, PlainValidator(_pair)]
 Asset = Annotated[str, ASSET]
-BlacklistEntry = Annotated[str, PlainValidator(_blacklist_entry)]
+SymbolEntry = Annotated[str, PlainValidator(_symbol_entry)]
+WindowEntry = Annotated[str, PlainValidator(_window_entry)]
 
 
 def _number(

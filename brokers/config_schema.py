@@ -20,9 +20,10 @@ from otonom_trader.brokers.config_fields import (
     KEY,
     LINE_OF_TEXT,
     SECRET,
-    BlacklistEntry,
     Pair,
     Section,
+    SymbolEntry,
+    WindowEntry,
     choice,
     number,
     number_or_null,
@@ -101,7 +102,8 @@ def _rule(name: str, kind: Any) -> Any:
         bounds: PlainValidator = (number_or_null if optional else number)(above=0, most=most)
         return Annotated[kind, bounds]
     if kind == tuple[str, ...]:
-        return tuple[BlacklistEntry, ...]
+        entry: Any = WindowEntry if name.endswith("_windows") else SymbolEntry
+        return tuple[entry, ...]
     raise TypeError(f"no rule for the limit {name} of type {kind}")
 
 

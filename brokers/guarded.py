@@ -26,7 +26,7 @@ from otonom_trader.domain.amount import ZERO, Number, positive
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import JournalError, NotReady, PaperOnly, TradingHalted, VenueError
 from otonom_trader.domain.execution import SimulatedFill, Stage
-from otonom_trader.domain.intent import Entry, Intent, LedgerChange
+from otonom_trader.domain.intent import Entry, Intent, LedgerChange, Reservation
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
@@ -195,7 +195,7 @@ class GuardedBroker:
         """Put an order on record that the venue has already, as a restored journal may not know."""
         account = await self.venue.get_account_key()
         async with self._lock:
-            intent = self._intent(plan, account, None)
+            intent = intent_of(plan, account, self._reservation(plan), None, self._clock.now())
             await self._write(Entry(plan.claim, market=plan.market, intent=intent))
             self.account.reserve(intent.client_order_id, intent.reservation)
         return await self.outcomes.settle(intent, found)
@@ -288,7 +288,8 @@ class GuardedBroker:
         }
         began_ns = self._clock.monotonic_ns()
         halted, only_paper = self._halted()
-        verdicts, equity = self._judge(plan, current_equity, halted)
+        reservation = self._reservation(plan)
+        verdicts, equity = self._judge(plan, reservation, current_equity, halted)
         stages[Stage.JUDGE.value] = self._clock.monotonic_ns() - began_ns
         denied = denial(verdicts)
         paper, change = self._paper_leg(plan, denied)
@@ -300,20 +301,22 @@ class GuardedBroker:
         if alone:
             reason = f"Not sent: {only_paper}" if denied is None else rejection_message(denied)
             return await self._record_unsent(plan, entry, denied, reason, paper, stages)
-        intent = self._intent(plan, account, paper)
+        intent = intent_of(plan, account, reservation, paper, self._clock.now())
         began_ns = self._clock.monotonic_ns()
         await self._write(replace(entry, intent=intent))
         stages[Stage.INTENT.value] = self._clock.monotonic_ns() - began_ns
         self.account.reserve(intent.client_order_id, intent.reservation)
         return intent, stages
 
-    def _intent(self, plan: Plan, account: AccountKey, paper: SimulatedFill | None) -> Intent:
-        collar_pct = self.guardrails.price_collar_pct
-        reservation = reservation_of(plan, collar_pct, self._taker_fee_pct)
-        return intent_of(plan, account, reservation, paper, self._clock.now())
+    def _reservation(self, plan: Plan) -> Reservation:
+        return reservation_of(plan, self.guardrails.price_collar_pct, self._taker_fee_pct)
 
     def _judge(
-        self, plan: Plan, current_equity: Decimal | None, halted: str | None
+        self,
+        plan: Plan,
+        reservation: Reservation,
+        current_equity: Decimal | None,
+        halted: str | None,
     ) -> tuple[tuple[Verdict, ...], Decimal | None]:
         exposure = self.exposure()
         if self.mode is Mode.LIVE:
@@ -322,8 +325,12 @@ class GuardedBroker:
         elif exposure.equity is None and current_equity is not None:
             exposure = replace(exposure, equity=current_equity, age_seconds=ZERO)
         rate = self.rate(plan.symbol.quote)
-        proposal = proposal_of(plan, rate, self._clock.monotonic_ns())
-        return judge(proposal, exposure, self.guardrails, halted), exposure.equity
+        now_ns = self._clock.monotonic_ns()
+        proposal = proposal_of(plan, rate, now_ns, self._clock.now(), reservation)
+        verdicts = judge(
+            proposal, exposure, self.guardrails, halted, monotonic_ns=self._clock.monotonic_ns
+        )
+        return verdicts, exposure.equity
 
     def _halted(self) -> tuple[str | None, str | None]:
         """Return why trading is halted, and why only paper may go on; None where it is not so."""

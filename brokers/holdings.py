@@ -56,7 +56,8 @@ class Holdings:
         """What is held of each traded base asset; never changed, only replaced."""
         self.positions: frozenset[str] = frozenset()
         self.positions_value = ZERO
-        self._amounts: dict[str, Decimal] = {}
+        self.amounts: Mapping[str, Decimal] = {}
+        """What is held of each asset, traded or not; never changed, only replaced."""
         self._instruments: dict[Symbol, Instrument] = {}
         self._by_base: dict[str, list[Symbol]] = {}
         self._by_quote: dict[str, set[str]] = {}
@@ -83,16 +84,16 @@ class Holdings:
 
     def amount(self, asset: str) -> Decimal:
         """What is held of `asset`."""
-        return self._amounts.get(asset, ZERO)
+        return self.amounts.get(asset, ZERO)
 
     def replace(self, amounts: Mapping[str, Decimal]) -> None:
         """Take over all amounts; what is not among them is held no more."""
-        self._amounts = dict(amounts)
+        self.amounts = dict(amounts)
         self._take_over(self._by_base)
 
     def update(self, amounts: Mapping[str, Decimal]) -> None:
         """Take over the new amounts of some assets."""
-        self._amounts.update(amounts)
+        self.amounts = {**self.amounts, **amounts}
         self._take_over(asset for asset in amounts if asset in self._by_base)
 
     def update_marks(self, marks: Mapping[Symbol, Decimal], taken_ns: int) -> None:

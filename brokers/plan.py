@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from otonom_trader.brokers.paper import PaperBroker
+from otonom_trader.brokers.paper import PaperBroker, taken_at_once
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.compare import paper_outcome, with_paper
@@ -17,7 +17,7 @@ from otonom_trader.domain.execution import (
     TradeExecutionLog,
 )
 from otonom_trader.domain.intent import Claim, Intent, Reservation
-from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot
+from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot, Walk
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderType, Side
 from otonom_trader.domain.resting import Leg, RestingOrder, worst_price
@@ -57,18 +57,19 @@ class Plan:
         return self.instrument.symbol
 
 
-def executable_price(plan: Plan) -> Decimal | None:
+def executable_price(plan: Plan, walk: Walk | None = None) -> Decimal | None:
     """Return the price the order can execute at, quote per base.
 
     The limit price or the stop price, the higher where there are both, else the book walk, else
-    the best opposite quote; None without a market. Source: contract.md, "Formulas" (notional).
+    the best opposite quote; None without a market. `walk` is what the order takes at once, where
+    that is known already. Source: contract.md, "Formulas" (notional).
     """
     order, market = plan.order, plan.market
     if market is None:
         return None
     price = worst_price(order) or None
     if price is None or plan.protected:
-        walk = market.book.walk(order.side, order.qty, order.limit_price)
+        walk = walk or taken_at_once(order, market)
         price = walk.avg_price or market.reference(order.side)
     if price is not None and plan.current_price is not None:
         price = max(price, plan.current_price)
@@ -82,21 +83,38 @@ def _reference(plan: Plan) -> Decimal | None:
     return plan.order.stop_price or plan.market.reference(plan.order.side)
 
 
-def proposal_of(plan: Plan, rate: Decimal | None, now_ns: int) -> Proposal:
-    """Return what the guardrails judge; `rate` turns the quote asset into the account currency."""
+def proposal_of(
+    plan: Plan,
+    rate: Decimal | None,
+    now_ns: int,
+    now: datetime | None = None,
+    reservation: Reservation | None = None,
+) -> Proposal:
+    """Return what the guardrails judge; `rate` turns the quote asset into the account currency.
+
+    `reservation` is what the order may do at its worst.
+    """
     market = plan.market
     mark = market.mark if market else None
+    quote = market.book.quote if market else None
+    walk = taken_at_once(plan.order, market) if market else None
     return Proposal(
         symbol=plan.symbol,
         side=plan.order.side,
         qty=plan.order.qty,
-        price=executable_price(plan),
+        price=executable_price(plan, walk),
         reference=_reference(plan),
         mark=None if mark is None or rate is None else mark * rate,
         rate=rate,
         price_age_seconds=Decimal(now_ns - market.taken_ns) / _NS if market else None,
         limit_price=plan.order.limit_price,
         decision_age_seconds=plan.decision_age_seconds,
+        worst_price=reservation.price if reservation else None,
+        bid=quote.bid.price if quote else None,
+        ask=quote.ask.price if quote else None,
+        walk=walk,
+        instrument=plan.instrument,
+        judged_at=now,
     )
 
 

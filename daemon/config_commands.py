@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -39,11 +39,14 @@ from otonom_trader.domain.errors import (
     VenueUnreachable,
 )
 from otonom_trader.domain.mode import Mode
+from otonom_trader.risk.limits import RiskGuardrails
 
 EXIT_UNREACHABLE: Final = 69
 EXIT_NOT_PERMITTED: Final = 77
 EXIT_CONFIGURATION: Final = 78
 FILE_NAMES: Final = ("broker.yaml", "daemon.yaml")
+
+_OFF: Final = (None, (), False)
 
 config_app = typer.Typer(
     help="Check, show or write the configuration.", no_args_is_help=True, add_completion=False
@@ -155,9 +158,7 @@ def described(broker: BrokerConfig, settings: Settings) -> Iterator[str]:
         )
     else:
         yield f"keys: {broker.sources['broker.binance.api_key']}"
-    limits = asdict(broker.get_risk_guardrails())
-    unset = sorted(name for name, limit in limits.items() if limit is None)
-    yield f"limits: {len(limits) - len(unset)} in force, off: {', '.join(unset) or 'none'}"
+    yield f"limits: {_limits_in_force(broker.get_risk_guardrails())}"
     if broker.get_risk_guardrails().kill_switch:
         yield "limits: kill_switch is true, so nothing will trade"
     if broker.mode is Mode.LIVE:
@@ -166,6 +167,15 @@ def described(broker: BrokerConfig, settings: Settings) -> Iterator[str]:
     for source in settings.sources:
         yield f"source {source.name}: {_source_state(source)}"
     yield f"state directory {shown(str(settings.state_dir), limit=200)}: {_state_of(settings)}"
+
+
+def _limits_in_force(limits: RiskGuardrails) -> str:
+    """Return how many guardrails may deny, and which of those on by default may not."""
+    optional = [limit for limit in fields(limits) if limit.name != "kill_switch"]
+    off = [limit for limit in optional if getattr(limits, limit.name) in _OFF]
+    removed = ", ".join(limit.name for limit in off if limit.default not in _OFF)
+    told = f"{len(optional) + 1 - len(off)} in force, {len(off)} off"
+    return f"{told}, of which by default on: {removed}" if removed else told
 
 
 def _source_state(source: SourceSettings) -> str:

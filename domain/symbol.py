@@ -65,6 +65,18 @@ def names_symbol(entry: str, symbol: Symbol) -> bool:
     return parts[0] in (symbol.base, symbol.joined, *(symbol.base + q for q in QUOTE_ASSETS))
 
 
+@lru_cache(maxsize=4096)
+def is_symbol(entry: str, symbol: Symbol) -> bool:
+    """Return whether a list `entry` means `symbol` and no other quote: a pair, or a base asset.
+
+    ``BTC-USDT``, ``BTCUSDT`` and ``btc/usdt`` mean one pair, ``BTC`` every pair of base BTC.
+    """
+    parts = _parts(entry)
+    if len(parts) == 1:
+        return parts[0] in (symbol.base, symbol.joined)
+    return parts == [symbol.base, symbol.quote]
+
+
 def _parts(text: str) -> list[str]:
     if len(text) > _MAX_LENGTH:
         return []

@@ -1,22 +1,46 @@
 """One order, every guardrail, all verdicts."""
 
+from collections.abc import Callable
+from decimal import Decimal
+
 from otonom_trader.domain.verdict import Verdict
-from otonom_trader.risk.checks import CHECKS, Case, Check
+from otonom_trader.risk.activity import Activity
+from otonom_trader.risk.case import Case, Check
+from otonom_trader.risk.checks import CHECKS
 from otonom_trader.risk.exposure import Exposure, Proposal
 from otonom_trader.risk.limits import RiskGuardrails
+from otonom_trader.risk.verdicts import at_most, deny, fine
 
 REJECTED = "RISK REJECTED: "
+JUDGING_TIME = "max_judging_seconds"
+"""The limit that is enforced here, on all the others together."""
+
+GUARDRAILS = (*CHECKS, JUDGING_TIME)
+"""The limits by which the verdicts of `judge` come, in their order."""
+
+_NS = 1_000_000_000
 
 
 def judge(
-    proposal: Proposal, exposure: Exposure, limits: RiskGuardrails, halted: str | None = None
+    proposal: Proposal,
+    exposure: Exposure,
+    limits: RiskGuardrails,
+    halted: str | None = None,
+    activity: Activity | None = None,
+    *,
+    monotonic_ns: Callable[[], int] = lambda: 0,
 ) -> tuple[Verdict, ...]:
-    """Return the verdict of every guardrail, in the order of `CHECKS`.
+    """Return the verdict of every guardrail, in the order of `GUARDRAILS`.
 
-    Never raises: a guardrail that fails denies. `halted` is why trading is stopped, None when not.
+    Never raises: a guardrail that fails denies, and so do all together where they took too long.
+    `halted` is why trading is stopped, None when not; `activity` is None where it is not known.
     """
-    case = Case(proposal, exposure, limits, halted)
-    return tuple([_ask(name, check, case) for name, check in CHECKS.items()])
+    began_ns = monotonic_ns()
+    case = Case(proposal, exposure, limits, activity, halted)
+    verdicts = [_ask(name, check, case) for name, check in CHECKS.items()]
+    took_ns = monotonic_ns() - began_ns
+    verdicts.append(_ask(JUDGING_TIME, lambda case: _in_time(case, took_ns), case))
+    return tuple(verdicts)
 
 
 def denial(verdicts: tuple[Verdict, ...]) -> Verdict | None:
@@ -29,8 +53,13 @@ def rejection_message(verdict: Verdict) -> str:
     return REJECTED + verdict.message
 
 
+def _in_time(case: Case, took_ns: int) -> Verdict:
+    took, limit = Decimal(took_ns) / _NS, case.limits.max_judging_seconds
+    return at_most(JUDGING_TIME, took, limit, "Judging took {} s, max {} s", fine)
+
+
 def _ask(name: str, check: Check, case: Case) -> Verdict:
     try:
         return check(case)
     except Exception as failure:  # noqa: BLE001  whatever a guardrail trips over, the order must not pass
-        return Verdict(name, allowed=False, message=f"Guardrail {name} failed: {failure!r}")
+        return deny(name, f"Guardrail {name} failed: {failure!r}")

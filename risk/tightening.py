@@ -28,6 +28,11 @@ def keeps_all(old: tuple[str, ...], new: tuple[str, ...]) -> bool:
     return set(old) <= set(new)
 
 
+def keeps_within(old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+    """A list of what alone is allowed; an empty one allows all."""
+    return not old or (bool(new) and set(new) <= set(old))
+
+
 def once_on(old: bool, new: bool) -> bool:  # noqa: FBT001  the values of a switch, told by position
     """A switch that stops something."""
     return new or not old
@@ -44,7 +49,23 @@ LIMITS: Final[Mapping[str, AtLeastAsTight]] = {
     "max_decision_age_seconds": no_higher,
     "max_price_age_seconds": no_higher,
     "max_account_age_seconds": no_higher,
+    "max_judging_seconds": no_higher,
     "price_collar_pct": no_higher,
+    "max_expected_slippage_pct": no_higher,
+    "max_spread_pct": no_higher,
+    "symbol_whitelist": keeps_within,
+    "trading_windows": keeps_within,
+    "blackout_windows": keeps_all,
+    "max_exposure_per_base_asset_pct": no_higher,
+    "max_notional_per_day": no_higher,
+    "max_orders_per_minute": no_higher,
+    "max_orders_per_day": no_higher,
+    "min_seconds_between_orders": no_lower,
+    "max_daily_loss_pct": no_higher,
+    "max_drawdown_pct": no_higher,
+    "max_consecutive_losses": no_higher,
+    "balance_after_fees": once_on,
+    "venue_minimums": once_on,
 }
 """Every limit by its name. One that is missing here may only change with a restart."""
 

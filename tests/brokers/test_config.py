@@ -121,7 +121,8 @@ def test_what_is_left_out_has_safe_defaults(read: Read) -> None:
 def test_every_limit_of_the_guardrails_is_a_key(read: Read) -> None:
     section = "risk_guardrails:\n"
     for limit in fields(RiskGuardrails):
-        value = {bool: "true", tuple: "[LUNA]"}.get(type(limit.default), "7")
+        entry = "daily 08:00-20:00" if limit.name.endswith("_windows") else "LUNA"
+        value = {bool: "true", tuple: f"[{entry}]"}.get(type(limit.default), "7")
         section += f"  {limit.name}: {value}\n"
     limits = read("broker: {type: dummy}\n" + section).get_risk_guardrails()
     assert all(getattr(limits, limit.name) != limit.default for limit in fields(limits))

@@ -51,8 +51,8 @@ from otonom_trader.domain.order import (
 )
 from otonom_trader.domain.resting import RestingOrder
 from otonom_trader.domain.symbol import Symbol
-from otonom_trader.risk.checks import CHECKS
 from otonom_trader.risk.limits import RiskGuardrails
+from otonom_trader.risk.pipeline import GUARDRAILS
 from otonom_trader.storage.journal import Journal
 
 D = Decimal
@@ -294,7 +294,7 @@ async def test_an_order_within_the_limits_is_recorded_then_sent_then_booked() ->
     assert entry.intent is not None
     assert entry.execution is None
     assert entry.intent.order == desk.venue.sent[0]
-    assert [verdict.code for verdict in entry.verdicts] == list(CHECKS)
+    assert [verdict.code for verdict in entry.verdicts] == list(GUARDRAILS)
     assert entry.equity == 100000
 
 
@@ -317,7 +317,7 @@ async def test_a_denied_order_is_recorded_with_all_verdicts_and_moves_nothing(mo
     assert (result.state, result.code) == (OrderState.REJECTED, "max_notional_per_order")
     assert not result.ok
     assert result.message == "RISK REJECTED: Order notional $15000 exceeds max $10000"
-    assert len(result.verdicts) == len(CHECKS)
+    assert len(result.verdicts) == len(GUARDRAILS)
     assert desk.log.calls == ["record"]
     (entry,) = desk.log.entries
     assert entry.intent is None
@@ -909,7 +909,7 @@ async def test_a_conversion_is_used_only_while_it_is_fresh() -> None:
     eth = OrderRequest("ETHBTC", "SELL", "1")
     first = await desk.broker.place_order(eth)  # 0.04 BTC at 50000 are $2000
     assert not first.ok  # no ETH is held
-    notional = desk.log.entries[0].verdicts[list(CHECKS).index("max_notional_per_order")]
+    notional = desk.log.entries[0].verdicts[GUARDRAILS.index("max_notional_per_order")]
     assert notional.value == "2000"
     desk.clock.advance(61)
     desk.venue.unreadable.add("marks")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from otonom_trader.brokers.binance.hosts import TESTNET_URL
 from otonom_trader.brokers.config import get_broker_config
 from otonom_trader.daemon.config_commands import FILE_NAMES, config_app
 from otonom_trader.daemon.settings import load_settings
+from otonom_trader.risk.limits import RiskGuardrails
 
 ROOT = Path(__file__).parents[2]
 BROKER = "broker: {type: binance, binance: {api_key: CANARY-key, api_secret: CANARY-secret}}\n"
@@ -116,9 +119,18 @@ def test_the_defaults_written_are_the_defaults_in_force() -> None:
     broker = get_broker_config(environ={})
     assert broker.shadow_mode
     assert broker.use_testnet
-    assert all(
-        s.origin != "default" for s in broker.settings if s.key.startswith("risk_guardrails")
-    )
+    for limit in fields(RiskGuardrails):
+        if limit.default:  # what is off may be left out
+            assert broker.sources[f"risk_guardrails.{limit.name}"] != "default"
+
+
+def test_every_limit_stands_in_the_defaults_written_and_may_be_set_as_it_stands() -> None:
+    config("init")
+    file, names = Path("config/broker.yaml"), [limit.name for limit in fields(RiskGuardrails)]
+    commented = re.compile(rf"^  # ({'|'.join(names)}):", re.MULTILINE)
+    file.write_text(commented.sub(r"  \1:", file.read_text()))
+    sources = get_broker_config(environ={}).sources
+    assert [name for name in names if sources[f"risk_guardrails.{name}"] == "default"] == []
 
 
 def test_check_prints_a_line_for_each_thing_verified() -> None:
@@ -131,7 +143,7 @@ def test_check_prints_a_line_for_each_thing_verified() -> None:
     assert result.stdout.splitlines() == [
         f"ok  config/broker.yaml: mode shadow on binance at {TESTNET_URL} (play money)",
         "ok  keys: api_key from config/broker.yaml:1, api_secret from config/broker.yaml:1",
-        "ok  limits: 11 in force, off: none",
+        "ok  limits: 12 in force, 15 off",
         "ok  config/daemon.yaml: polls every 1 s",
         "ok  source in: jsonl config/in.jsonl, readable",
         "ok  source r: sql config/r.db, not there yet",
@@ -147,7 +159,7 @@ def test_check_says_what_stops_or_starts_trading() -> None:
     assert lines[:5] == [
         "ok  config/broker.yaml: mode live on dummy",
         "ok  keys: not read: the dummy broker needs no key",
-        "ok  limits: 10 in force, off: max_open_risk_pct",
+        "ok  limits: 11 in force, 16 off, of which by default on: max_open_risk_pct",
         "ok  limits: kill_switch is true, so nothing will trade",
         "ok  mode live: orders will be executed",
     ]

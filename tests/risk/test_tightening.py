@@ -6,15 +6,15 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from otonom_trader.domain.order import Side
-from otonom_trader.domain.symbol import Symbol
+from otonom_trader.risk.activity import Activity
 from otonom_trader.risk.exposure import Exposure, Proposal
 from otonom_trader.risk.limits import RiskGuardrails
-from otonom_trader.risk.pipeline import denial, judge
+from otonom_trader.risk.pipeline import judge
 from otonom_trader.risk.tightening import LIMITS, loosened
+from tests.risk.test_properties import ORDER, OWNED, activities, exposures, proposals
 
 D = Decimal
 GUIDE = RiskGuardrails()
@@ -33,55 +33,37 @@ def values(name: str) -> st.SearchStrategy[Any]:
     if Decimal in kinds:
         return off | st.decimals("0.1", "200", places=1) | st.decimals("200", "20000", places=0)
     if KINDS[name] == tuple[str, ...]:
-        entries = ("BTC", "BTC-USDT", "ETH", "ETH-USDT", "LUNA-USD")
+        entries: tuple[str, ...] = ("BTC", "BTC-USDT", "ETH", "ETH-USDT", "LUNA-USD")
+        if name.endswith("_windows"):
+            entries = ("daily 11:00-13:00", "sun 08:00-09:00", "wed 12:00-12:01", "mon 12:00-13:00")
         return st.lists(st.sampled_from(entries), max_size=3, unique=True).map(tuple)
     return st.just(getattr(GUIDE, name))
 
 
 guardrails = st.fixed_dictionaries({name: values(name) for name in NAMES})
-amounts = st.decimals("0.1", "300", places=1)
-assets = st.dictionaries(st.sampled_from(("BTC", "ETH", "SOL")), amounts, max_size=3)
-proposals = st.builds(
-    Proposal,
-    symbol=st.sampled_from((Symbol("BTC", "USDT"), Symbol("ETH", "USDT"))),
-    side=st.sampled_from(Side),
-    qty=amounts,
-    price=amounts,
-    reference=amounts,
-    mark=amounts,
-    rate=st.just(D(1)),
-    price_age_seconds=amounts,
-    limit_price=st.none() | amounts,
-    decision_age_seconds=st.none() | amounts,
-)
-exposures = st.builds(
-    Exposure,
-    equity=amounts.map(lambda amount: amount * 1000),
-    age_seconds=amounts,
-    positions_value=amounts,
-    positions=st.frozensets(st.sampled_from(("BTC", "ETH", "SOL"))),
-    holdings=assets,
-    pending_buy_value=amounts,
-    pending_buys=assets,
-    pending_sells=assets,
-)
 
 
 def test_every_limit_has_a_direction() -> None:
     assert list(LIMITS) == NAMES
 
 
-@settings(max_examples=300)
-@given(guardrails, guardrails, proposals, exposures)
+@given(guardrails, guardrails, proposals, exposures, activities)
 def test_what_was_denied_before_a_reload_is_denied_after_it(
-    before: dict[str, Any], saved: dict[str, Any], proposal: Proposal, exposure: Exposure
+    before: dict[str, Any],
+    saved: dict[str, Any],
+    proposal: Proposal,
+    exposure: Exposure,
+    activity: Activity | None,
 ) -> None:
     old = RiskGuardrails(**before)
     refused = loosened(old, RiskGuardrails(**saved))
     new = replace(old, **{name: saved[name] for name in NAMES if name not in refused})
     assert loosened(old, new) == ()
-    if denial(judge(proposal, exposure, old)) is not None:
-        assert denial(judge(proposal, exposure, new)) is not None
+    for case in ((proposal, exposure), (ORDER, OWNED)):
+        was = judge(*case, old, None, activity)
+        is_ = judge(*case, new, None, activity)
+        for first, second in zip(was, is_, strict=True):
+            assert first.allowed or not second.allowed, (first, second)
 
 
 LOOSER: list[tuple[str, Any, Any]] = [
@@ -99,6 +81,25 @@ LOOSER: list[tuple[str, Any, Any]] = [
     ("max_price_age_seconds", D(5), D(6)),
     ("max_account_age_seconds", D(60), D(61)),
     ("price_collar_pct", D(1), D("1.5")),
+    ("max_judging_seconds", D(1), D(2)),
+    ("max_expected_slippage_pct", D(2), D(3)),
+    ("max_expected_slippage_pct", D(2), None),
+    ("max_spread_pct", D(1), D(2)),
+    ("symbol_whitelist", ("BTC",), ("BTC", "ETH")),
+    ("symbol_whitelist", ("BTC",), ()),
+    ("trading_windows", ("daily 08:00-20:00",), ()),
+    ("blackout_windows", ("daily 08:00-20:00",), ()),
+    ("max_exposure_per_base_asset_pct", D(10), D(11)),
+    ("max_notional_per_day", D(20000), None),
+    ("max_orders_per_minute", 5, 6),
+    ("max_orders_per_day", 100, None),
+    ("min_seconds_between_orders", D(30), D(29)),
+    ("min_seconds_between_orders", D(30), None),
+    ("max_daily_loss_pct", D(5), D(6)),
+    ("max_drawdown_pct", D(20), None),
+    ("max_consecutive_losses", 3, 4),
+    ("balance_after_fees", True, False),
+    ("venue_minimums", True, False),
 ]
 
 

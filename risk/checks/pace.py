@@ -1,0 +1,70 @@
+"""How often, and how much in a day. What is not known of the past denies."""
+
+from otonom_trader.domain.amount import ZERO
+from otonom_trader.domain.verdict import Verdict
+from otonom_trader.risk.case import Case
+from otonom_trader.risk.checks.size import no_notional
+from otonom_trader.risk.verdicts import (
+    allow,
+    at_most,
+    at_most_count,
+    cents,
+    deny,
+    is_sound,
+    seconds,
+)
+
+
+def max_orders_per_minute(case: Case) -> Verdict:
+    """Orders of the last 60 seconds, and this one."""
+    code, limit = "max_orders_per_minute", case.limits.max_orders_per_minute
+    if limit is None:
+        return allow(code)
+    if case.activity is None or case.activity.orders_last_minute < 0:
+        return deny(code, "Orders per minute cannot be told: earlier orders are not known")
+    count = case.activity.orders_last_minute + 1
+    return at_most_count(code, count, limit, "Orders per minute {} exceeds max {}")
+
+
+def max_orders_per_day(case: Case) -> Verdict:
+    """Orders since 00:00 UTC, and this one."""
+    code, limit = "max_orders_per_day", case.limits.max_orders_per_day
+    if limit is None:
+        return allow(code)
+    if case.activity is None or case.activity.orders_today < 0:
+        return deny(code, "Orders per day cannot be told: earlier orders are not known")
+    count = case.activity.orders_today + 1
+    return at_most_count(code, count, limit, "Orders per day {} exceeds max {}")
+
+
+def max_notional_per_day(case: Case) -> Verdict:
+    """What orders since 00:00 UTC have filled and may still fill, and this one."""
+    code, limit = "max_notional_per_day", case.limits.max_notional_per_day
+    if limit is None:
+        return allow(code)
+    notional = case.proposal.notional
+    if notional is None or not is_sound(notional):
+        return no_notional(case, code)
+    if case.activity is None or not is_sound(case.activity.notional_today, ZERO):
+        return deny(code, "Notional per day cannot be told: earlier orders are not known")
+    total = case.activity.notional_today + notional
+    return at_most(code, total, limit, "Notional per day ${} exceeds max ${}", cents)
+
+
+def min_seconds_between_orders(case: Case) -> Verdict:
+    """How long after an order of the same symbol the next one may come."""
+    code, limit = "min_seconds_between_orders", case.limits.min_seconds_between_orders
+    if limit is None:
+        return allow(code)
+    if case.activity is None:
+        return deny(code, "The time since the last order cannot be told")
+    passed = case.activity.seconds_since_order
+    if passed is None:
+        return allow(code, seconds(limit))
+    if not is_sound(passed, ZERO):
+        return deny(code, "The time since the last order cannot be told")
+    if passed < limit:
+        symbol, got, least = case.proposal.symbol, seconds(passed), seconds(limit)
+        text = f"Last order of {symbol} was {got} s ago, min {least} s"
+        return deny(code, text, least, got)
+    return allow(code, seconds(limit), seconds(passed))
