@@ -11,6 +11,7 @@ from yarl import URL
 from otonom_trader.brokers.base import Venue
 from otonom_trader.brokers.binance.broker import BinanceBroker
 from otonom_trader.brokers.binance.market_data import BinanceMarketData
+from otonom_trader.brokers.binance.order_cancels import BinanceCancels
 from otonom_trader.brokers.binance.shadow import BinanceShadow
 from otonom_trader.brokers.config import BrokerConfig, get_broker_config, require_live_permitted
 from otonom_trader.brokers.dummy import DummyBroker
@@ -54,6 +55,29 @@ def create_broker(
 def build_venue(config: BrokerConfig, clock: Clock, gate: KillGate | None) -> Venue:
     """Return the unguarded venue for the configured type and mode; nothing is opened yet."""
     return BROKERS[config.broker_type](config, clock, gate)
+
+
+def build_cancels(config: BrokerConfig, clock: Clock) -> BinanceCancels | None:
+    """Return the account as far as its orders can be seen and cancelled, whatever the mode.
+
+    None for the dummy, which has no venue. Raises `NotPermitted` in off, which reads no key.
+    """
+    if config.mode is Mode.OFF:
+        raise NotPermitted(
+            "the mode is off, which reads no key: run it again with "
+            "OTONOM_TRADER__BROKER__MODE=shadow in the environment"
+        )
+    if config.broker_type == "dummy":
+        return None
+    return BinanceCancels(
+        config.api_key,
+        config.api_secret,
+        config.base_url,
+        use_testnet=config.use_testnet,
+        clock=clock,
+        recv_window_ms=config.recv_window_ms,
+        timeout_seconds=float(config.timeout_seconds),
+    )
 
 
 def _binance(config: BrokerConfig, clock: Clock, gate: KillGate | None) -> Venue:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from otonom_trader.daemon import tables
+from otonom_trader.daemon import emergency_commands, tables
 from otonom_trader.daemon.config_commands import config_app
 from otonom_trader.daemon.control import exit_status
 from otonom_trader.daemon.halt import is_doubt
@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(testnet_app, name="testnet")
 app.add_typer(config_app, name="config")
+app.command()(emergency_commands.panic)
 
 USAGE = 64
 _TYPERS_USAGE = 2

@@ -6,7 +6,6 @@ Source: design.md, "The way of a kill"; contract.md, "States" (STOPPED).
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from otonom_trader.daemon.kill import KillSwitch, read_latch, require_state_dir,
 from otonom_trader.daemon.locks import holder, wait_for_state_dir_lock
 from otonom_trader.daemon.settings import Settings
 from otonom_trader.domain.clock import SystemClock
-from otonom_trader.domain.errors import TraderError
+from otonom_trader.domain.errors import NotPermitted, TraderError
 from otonom_trader.domain.mode import DaemonState
 from otonom_trader.storage.events import KillEvent
 from otonom_trader.storage.journal import Journal
@@ -52,11 +51,39 @@ async def kill_daemon(state_dir: Path, reason: str, by: str) -> str:
     `TraderError` when a running daemon did not confirm.
     """
     write_latch(state_dir, reason, by)
-    pid = holder(state_dir)
+    pid = signal_daemon(state_dir)
     if pid is None:
         return "no daemon runs; the next start will be halted"
-    with suppress(ProcessLookupError):  # it has just ended
+    status = await confirmation(state_dir, pid)
+    if status is None:
+        return "the daemon has ended; the next start will be halted"
+    return f"halted: daemon {pid} is {status['state']}"
+
+
+def signal_daemon(state_dir: Path) -> int | None:
+    """Send the kill signal to the daemon of `state_dir`; return its process id, None without one.
+
+    Raises `NotPermitted` for a daemon of another container or another user.
+    """
+    pid = holder(state_dir)
+    if pid is None:
+        return None
+    try:
         os.kill(pid, signal.SIGUSR1)
+    except ProcessLookupError:
+        return pid  # it has just ended
+    except PermissionError:
+        raise NotPermitted(
+            f"daemon {pid} belongs to another user: run the command as that user"
+        ) from None
+    return pid
+
+
+async def confirmation(state_dir: Path, pid: int) -> dict[str, Any] | None:
+    """Return the status of daemon `pid` once it is halted; None when it has ended.
+
+    Raises `TraderError` where it does not say so in time.
+    """
     clock = SystemClock()
     deadline_ns = clock.monotonic_ns() + int(_CONFIRM_SECONDS * 1e9)
     while clock.monotonic_ns() < deadline_ns:
@@ -64,12 +91,12 @@ async def kill_daemon(state_dir: Path, reason: str, by: str) -> str:
             status = await ask(state_dir / SOCKET_NAME, "status", timeout_seconds=1.0)
         except NoDaemon:
             if holder(state_dir) != pid:
-                return "the daemon has ended; the next start will be halted"
+                return None
         except TraderError:
             pass  # busy: asked again until the deadline
         else:
             if status["kill_switch"]:
-                return f"halted: daemon {pid} is {status['state']}"
+                return status
         await clock.sleep(_PAUSE_SECONDS)
     raise TraderError(
         f"the latch is set, but daemon {pid} did not confirm the halt within "

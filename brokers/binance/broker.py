@@ -8,29 +8,24 @@ from typing import Final
 import msgspec
 
 from otonom_trader.brokers.binance.errors import (
-    CANCEL_REJECTED,
     FILTER_CODES,
     FILTER_FAILURE,
     MARKET_CLOSED,
     NEW_ORDER_REJECTED,
     DuplicateId,
-    NoSuchOrder,
     Reply,
     check,
 )
 from otonom_trader.brokers.binance.hosts import choose_base_url
 from otonom_trader.brokers.binance.market_data import ASKED, DEFAULT_DEPTH
-from otonom_trader.brokers.binance.order_reads import OrderReader
+from otonom_trader.brokers.binance.order_cancels import OrderCanceller, fence_seconds
 from otonom_trader.brokers.binance.orders.lists import (
-    cancelled_of,
     find_problem,
     list_params,
     placed_list,
 )
 from otonom_trader.brokers.binance.orders.outcome import (
-    FAILED_TO_CANCEL,
     FAILED_TO_PLACE,
-    check_client_id,
     client_id_for,
     draft,
     not_sent,
@@ -41,7 +36,6 @@ from otonom_trader.brokers.binance.orders.outcome import (
 from otonom_trader.brokers.binance.orders.replies import (
     Asked,
     OrderName,
-    cancelled_order,
     check_found,
     order_params,
     placed_order,
@@ -56,15 +50,11 @@ from otonom_trader.brokers.binance.transport.signing import Credentials
 from otonom_trader.brokers.binance.wire import PlacedList, PlacedOrder, read
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import OutcomeUnknown, Rejected, TradingHalted, VenueError
-from otonom_trader.domain.mode import Mode
-from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderType
+from otonom_trader.domain.order import OrderRequest, OrderResult, OrderType
 from otonom_trader.domain.ports import Clock, KillGate
 from otonom_trader.domain.secret import Secret
 from otonom_trader.domain.venue_event import VenueEvent
 
-# The venue checks recvWindow before it forwards an order to matching, then waits up to 10 s.
-_ENGINE_SECONDS: Final = 10.0
-_LAG_SECONDS: Final = 2.0
 _WATCH_SECONDS: Final = 1.0
 _FULL_REPLY: Final = ("newOrderRespType", "FULL")
 
@@ -72,14 +62,12 @@ _placed = msgspec.json.Decoder(PlacedOrder)
 _placed_list = msgspec.json.Decoder(PlacedList)
 
 
-class BinanceBroker(OrderReader):
+class BinanceBroker(OrderCanceller):
     """Places real orders; with `use_testnet`, real orders of play money.
 
     Sends what it is told: no collar, no rounding, no retry of anything whose outcome is unknown.
     Source: the guide, "Binance Broker"; promises.md, P1 and P2.
     """
-
-    mode = Mode.LIVE
 
     def __init__(
         self,
@@ -117,7 +105,7 @@ class BinanceBroker(OrderReader):
         )
         super().__init__(self._transport, renames, depth_limit, market_data)
         self._expected = Expected(self._transport.clock)
-        self.unknown_fence_seconds = recv_window_ms / 1000 + _ENGINE_SECONDS + _LAG_SECONDS
+        self.unknown_fence_seconds = fence_seconds(recv_window_ms)
 
     def check_room(self) -> None:
         """Return when the limits leave room for an order; raises `Paused` otherwise."""
@@ -172,37 +160,6 @@ class BinanceBroker(OrderReader):
             return unknown(draft(asked, reply), error)
         return placed
 
-    async def cancel_order(self, order_id: str, symbol: str | None = None) -> OrderResult:
-        """Cancel a working order by the venue's id (digits) or its client order id.
-
-        Without `symbol` the order is looked for among the open ones. ACCEPTED means that the order
-        works no more; its `status` says why, which may be that it had filled. REJECTED leaves it
-        as its `status` says. Raises ``ValueError`` for what cannot be an id.
-        """
-        name = OrderName.parse(check_client_id(order_id))
-        known = OrderResult(
-            state=OrderState.NOT_SENT,
-            symbol=(symbol or "")[:40],
-            order_id=None if name.is_client_id else order_id,
-            client_order_id=order_id if name.is_client_id else None,
-        )
-        try:
-            venue_symbol = await self._symbol_of(name, symbol)
-            known = replace(known, symbol=venue_symbol)
-            reply = await self._transport.cancel((("symbol", venue_symbol), name.param))
-        except VenueError as error:
-            return not_sent(known, error, FAILED_TO_CANCEL)
-        try:
-            check(reply, FAILED_TO_CANCEL)
-            return cancelled_order(cancelled_of(reply, name), venue_symbol, name, reply)
-        except Rejected as error:
-            refusal = replace(rejected(known, error), raw=reply.text)
-            if error.venue_code == CANCEL_REJECTED:
-                return await self._after_failed_cancel(refusal, name)
-            return refusal
-        except OutcomeUnknown as error:
-            return replace(unknown(known, error), raw=reply.text)
-
     async def _send(self, asked: Asked) -> Reply:
         if asked.order.order_type is OrderType.OCO:
             return await self._transport.place_list([*list_params(asked), _FULL_REPLY])
@@ -212,14 +169,6 @@ class BinanceBroker(OrderReader):
         if asked.order.order_type is OrderType.OCO:
             return placed_list(read(_placed_list, reply), asked, reply)
         return placed_order(read(_placed, reply), asked, reply)
-
-    async def _symbol_of(self, name: OrderName, symbol: str | None) -> str:
-        if symbol is not None:
-            return (await self._listing.rules(symbol)).instrument.venue_symbol
-        for order in await self.get_open_orders():
-            if name.text == (order.client_order_id if name.is_client_id else order.order_id):
-                return order.symbol
-        raise NoSuchOrder(f"{name.text} is not among the open orders; name its symbol to look on")
 
     async def _after_rejection(self, refusal: OrderResult, asked: Asked) -> OrderResult:
         by_the_rules = refusal.code in (FILTER_FAILURE, MARKET_CLOSED)
@@ -242,21 +191,3 @@ class BinanceBroker(OrderReader):
                 refusal, DuplicateId(f"{refusal.message}; {found.message} under that id")
             )
         return replace(found, signed_at_ms=refusal.signed_at_ms, stages_ns=refusal.stages_ns)
-
-    async def _after_failed_cancel(self, refusal: OrderResult, name: OrderName) -> OrderResult:
-        """Tell what became of an order that could not be cancelled: it may have filled."""
-        try:
-            found = await self._query(refusal.symbol, name)
-        except VenueError as error:
-            return unknown(refusal, error)
-        if found is None:
-            return refusal
-        if found.status is not None and found.status.terminal:
-            return replace(found, message=f"nothing to cancel: {found.message}")
-        return replace(
-            found,
-            state=OrderState.REJECTED,
-            message=f"{refusal.message}; {found.message}",
-            code=refusal.code,
-            venue_code=refusal.venue_code,
-        )

@@ -200,6 +200,7 @@ class Installation:
             *TRADER,
             *arguments,
             *self._folders(),
+            stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=os.environ | environ,

@@ -69,16 +69,16 @@ class ShadowRequest(GuardedRequest):
     allowed = _ACCOUNT_ENDPOINTS | {("POST", ORDER_TEST)}
 
 
+class CancelRequest(GuardedRequest):
+    """Reads, and querying and cancelling orders."""
+
+    allowed = _ACCOUNT_ENDPOINTS | {("GET", ORDER), ("GET", MY_TRADES), ("DELETE", ORDER)}
+
+
 class LiveRequest(GuardedRequest):
     """Reads, and placing, querying and cancelling orders."""
 
-    allowed = _ACCOUNT_ENDPOINTS | {
-        ("GET", ORDER),
-        ("GET", MY_TRADES),
-        ("POST", ORDER),
-        ("POST", ORDER_LIST_OCO),
-        ("DELETE", ORDER),
-    }
+    allowed = CancelRequest.allowed | {("POST", ORDER), ("POST", ORDER_LIST_OCO)}
 
 
 class SignedTransport(PublicTransport):
@@ -154,7 +154,20 @@ class ShadowTransport(SignedTransport):
         return await self._signed("POST", ORDER_TEST, params, self._toll(ORDER_TEST, params))
 
 
-class LiveTransport(SignedTransport):
+class CancelTransport(SignedTransport):
+    """Reads, and cancels, which no gate holds back; it has no method that could place an order."""
+
+    request_class: ClassVar[type[GuardedRequest]] = CancelRequest
+
+    async def cancel(self, params: Params) -> Reply:
+        """Cancel an order; raises `NotSent` when nothing left."""
+        return await self._signed("DELETE", ORDER, params, self._cancel_toll())
+
+    def _cancel_toll(self) -> Toll:
+        return Toll(self.governor, PLACE_OR_CANCEL, Lane.URGENT)
+
+
+class LiveTransport(CancelTransport):
     """Reads, and real orders behind the kill gate.
 
     `order_transport` says what carries orders and cancels: ``rest``, ``ws``, or ``auto``, which is
@@ -188,8 +201,7 @@ class LiveTransport(SignedTransport):
 
     async def cancel(self, params: Params) -> Reply:
         """Cancel an order; the gate does not hold cancels back."""
-        toll = Toll(self.governor, PLACE_OR_CANCEL, Lane.URGENT)
-        return await self._order("DELETE", ORDER, ORDER_CANCEL, params, toll)
+        return await self._order("DELETE", ORDER, ORDER_CANCEL, params, self._cancel_toll())
 
     async def _order(
         self, method: str, path: str, ws_method: str, params: Params, permit: Permit

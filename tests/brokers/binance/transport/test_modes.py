@@ -11,6 +11,8 @@ from otonom_trader.brokers.binance.transport.governor import Toll
 from otonom_trader.brokers.binance.transport.rest import PublicRequest, PublicTransport
 from otonom_trader.brokers.binance.transport.signed_rest import (
     AccountRequest,
+    CancelRequest,
+    CancelTransport,
     LiveRequest,
     ShadowRequest,
     ShadowTransport,
@@ -47,6 +49,14 @@ def test_live_places_orders_and_pairs_and_cancels_single_orders_and_nothing_more
         ("POST", "/api/v3/orderList/oco"),
         ("DELETE", "/api/v3/order"),
     }
+
+
+def test_the_emergency_command_cancels_single_orders_and_cannot_place_one() -> None:
+    writes = {endpoint for endpoint in CancelRequest.allowed if endpoint[0] != "GET"}
+    assert writes == {("DELETE", "/api/v3/order")}
+    methods = {name for name, _ in inspect.getmembers(CancelTransport, inspect.isfunction)}
+    assert not {name for name in methods if "place" in name}
+    assert CancelTransport.ws_methods == frozenset()
 
 
 @pytest.mark.parametrize("transport", [PublicTransport, ShadowTransport])
