@@ -122,6 +122,9 @@ def decide(
     state_dir: StateDir = None,
 ) -> None:
     """Write a decision to the first jsonl source; the daemon takes it up at its next poll."""
+    sizes = {"--strength": strength, "--qty": qty, "--notional": notional}
+    if len(given_sizes := [name for name, size in sizes.items() if size is not None]) > 1:
+        raise typer.BadParameter(f"{' and '.join(given_sizes)} are two sizes: give one")
     now = SystemClock().now()
     expires_at = None if expires_in is None else now + timedelta(seconds=expires_in)
     fields = {
@@ -145,6 +148,11 @@ def decide(
         raise typer.BadParameter(decision.reason)
     settings = load_settings(config, state_dir)
     target = next(source for source in settings.sources if source.type == "jsonl")
+    if target.path.parent == settings.state_dir and not settings.state_dir.is_dir():
+        raise typer.BadParameter(
+            f"no daemon has used the state directory {settings.state_dir}, which does not exist: "
+            "name the daemon's with --state-dir, or start it first (otonom-trader run)"
+        )
     if holds(target.path, decision.id):
         raise typer.BadParameter(
             f"decision {decision.id} is in {target.path} already, and an id is executed once: "

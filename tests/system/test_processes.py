@@ -181,6 +181,29 @@ async def test_wrong_usage_ends_with_64(install: Install) -> None:
         assert "Traceback" not in wrong.err
 
 
+async def test_decide_takes_one_size(install: Install) -> None:
+    trader = install(NOWHERE)
+    for sizes in (
+        ("--strength", "0.5", "--qty", "1"),
+        ("--strength", "0.5", "--notional", "1"),
+        ("--qty", "1", "--notional", "1"),
+    ):
+        wrong = await trader.command("decide", "BTC-USDT", "BUY", "--id", "a", *sizes)
+        assert wrong.status == 64
+        assert f"{sizes[0]} and {sizes[2]} are two sizes: give one" in wrong.err
+
+
+async def test_decide_writes_to_no_directory_that_no_daemon_reads(install: Install) -> None:
+    trader = install(NOWHERE, daemon={"sources": []})
+    decide = ("decide", "BTC-USDT", "BUY", "--id", "a", "--qty", "1")
+    lost = await trader.command(*decide)
+    assert (lost.status, lost.out) == (64, "")
+    assert f"no daemon has used the state directory {trader.state_dir}" in lost.err
+    assert not trader.state_dir.exists()
+    trader.state_dir.mkdir()
+    assert (await trader.command(*decide)).status == 0
+
+
 async def test_a_duration_ends_the_daemon_by_itself(install: Install) -> None:
     async with venue() as market:
         daemon = await install(market.url).start("--duration", "0.5")
