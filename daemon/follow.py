@@ -18,6 +18,8 @@ from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.venue_event import (
     BalancesUpdate,
     Banned,
+    BooksLost,
+    BooksResumed,
     ClockOff,
     OrderUpdate,
     StreamLost,
@@ -63,6 +65,7 @@ class Follower:
         self._came = asyncio.Event()
         self._has_ended = False
         self._stream = Outage(log, clock, "stream.lost", "stream.resumed")
+        self._books = Outage(log, clock, "market.stream_lost", "market.stream_resumed")
         self.is_live = False
         """Whether events come."""
 
@@ -81,6 +84,10 @@ class Follower:
             self._lose(event)
         elif isinstance(event, StreamResumed):
             self._resume()
+        elif isinstance(event, BooksLost):
+            self._books.failed(event.reason)
+        elif isinstance(event, BooksResumed):
+            self._books.ended()
         elif len(self._waiting) >= _MOST_WAITING:
             # More than can be booked in time: asking says the same in fewer words.
             self._waiting.clear()

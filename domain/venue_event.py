@@ -44,6 +44,18 @@ class StreamLost:
 
 
 @dataclass(frozen=True, slots=True)
+class BooksLost:
+    """Market data does not come by itself and is asked for; `reason` is one sentence's end."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BooksResumed:
+    """Market data comes by itself again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Banned:
     """The venue takes no request from this address before `until`."""
 
@@ -62,4 +74,13 @@ class ClockOff:
     refused: str = ""
 
 
-VenueEvent = OrderUpdate | BalancesUpdate | StreamResumed | StreamLost | Banned | ClockOff
+VenueEvent = (
+    OrderUpdate
+    | BalancesUpdate
+    | StreamResumed
+    | StreamLost
+    | BooksLost
+    | BooksResumed
+    | Banned
+    | ClockOff
+)

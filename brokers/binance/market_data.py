@@ -33,7 +33,13 @@ from otonom_trader.domain.errors import NotListed
 from otonom_trader.domain.market import Book, Instrument, Level, MarketSnapshot
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.symbol import Symbol
-from otonom_trader.domain.venue_event import Banned, ClockOff, VenueEvent
+from otonom_trader.domain.venue_event import (
+    Banned,
+    BooksLost,
+    BooksResumed,
+    ClockOff,
+    VenueEvent,
+)
 
 DEFAULT_DEPTH: Final = 100  # levels; the most that weighs 5
 MAX_DEPTH: Final = 5_000
@@ -122,7 +128,7 @@ class MarketReader:
         self._reader.governor.keep_silent_until(moment)
 
     async def run(self, tell: Callable[[VenueEvent], None]) -> None:
-        """Follow markets, tell of bans and of a clock found off, until cancelled.
+        """Follow markets, tell of them, of bans and of a clock found off, until cancelled.
 
         `tell` must not wait.
         """
@@ -131,6 +137,8 @@ class MarketReader:
         if self._streams is None:
             await asyncio.get_running_loop().create_future()
         else:
+            self._streams.on_lost = lambda reason: tell(BooksLost(reason))
+            self._streams.on_resumed = lambda: tell(BooksResumed())
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._prices.run())
                 await self._streams.run()

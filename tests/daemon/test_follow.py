@@ -19,6 +19,8 @@ from otonom_trader.domain.execution import Outcome
 from otonom_trader.domain.order import Fill, OrderResult, OrderState, OrderStatus, Side
 from otonom_trader.domain.venue_event import (
     Banned,
+    BooksLost,
+    BooksResumed,
     ClockOff,
     OrderUpdate,
     StreamLost,
@@ -196,6 +198,22 @@ async def test_a_loss_of_the_stream_is_one_line_however_often_it_is_tried(
         ("stream.resumed", "info"),
     ]
     assert (lines[-1]["failures"], lines[-1]["lasted_seconds"]) == (5, 12.0)
+
+
+async def test_lost_market_streams_are_told_and_miss_nothing(
+    desk: Desk, clock: StandingClock
+) -> None:
+    with capture_logs() as lines:
+        await desk.told(BooksLost("the connection was closed"), BooksLost("no connection"))
+        clock.advance(3)
+        await desk.told(BooksResumed())
+    assert [(line["event"], line["log_level"]) for line in lines] == [
+        ("market.stream_lost", "warning"),
+        ("market.stream_resumed", "info"),
+    ]
+    assert lines[0]["reason"] == "the connection was closed"
+    assert (lines[-1]["failures"], lines[-1]["lasted_seconds"]) == (2, 3.0)
+    assert desk.missed == []
 
 
 async def test_a_clock_that_is_off_is_a_line_with_what_was_refused_for_it(desk: Desk) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from tests.examples.program import run, start
 
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children die with it on Linux")
 
 
@@ -30,6 +32,16 @@ def all_end_within(children: dict[int, int], seconds: float) -> bool:
     return True
 
 
+def columns_of(table: str) -> list[str]:
+    """The head of the first table in a text."""
+    return next(line for line in table.splitlines() if "decision  " in line).split()
+
+
+def fields_of(event: str, log: str) -> list[str]:
+    """What the first line of an event names."""
+    return re.findall(r" (\w+)=", next(line for line in log.splitlines() if f" {event} " in line))
+
+
 async def test_it_trades_until_its_duration_and_prints_paper_against_broker(
     tmp_path: Path,
 ) -> None:
@@ -39,6 +51,11 @@ async def test_it_trades_until_its_duration_and_prints_paper_against_broker(
     assert "state=RUNNING" in log
     assert "daemon.stopped" in log
     assert "momentum-" in log
+    assert columns_of(table) == columns_of(README.split("Paper against broker")[1])
+    assert sorted(fields_of("decision.executed", log)) == sorted(
+        fields_of("decision.executed", README)
+    )
+    assert fields_of("daemon.starting", log) == fields_of("daemon.starting", README)
     assert re.search(r"^\d+ decisions? ·", table, re.MULTILINE)
     [state_dir] = (tmp_path / "var").iterdir()
     assert f"kept in var/{state_dir.name}" in table

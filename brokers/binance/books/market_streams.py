@@ -4,7 +4,7 @@ Source: binance-facts.md, section 8; promises.md, P9 and faults 21 and 22.
 """
 
 import asyncio
-import logging
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -31,7 +31,6 @@ _FORGET_NS: Final = 3_600 * 1_000_000_000
 _LOOK_SECONDS: Final = 1.0
 
 _depth: Final = msgspec.json.Decoder(Depth)
-_log: Final = logging.getLogger("otonom_trader.market_streams")
 
 
 class MarketStreams:
@@ -50,6 +49,10 @@ class MarketStreams:
         self._asked = asyncio.Event()
         self._unmade = asyncio.Event()
         self._is_lost = False
+        self.on_lost: Callable[[str], None] = lambda _reason: None
+        """Told when the connection is lost, and of each attempt at another that fails."""
+        self.on_resumed: Callable[[], None] = lambda: None
+        """Told when there is one again."""
 
     def find(self, symbol: str, levels: int, since_ns: int = 0) -> ProvenBook | None:
         """Return the book of `symbol` (as the venue writes it) where it is known to be fresh.
@@ -84,7 +87,9 @@ class MarketStreams:
         """Follow until cancelled."""
         await self._asked.wait()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keeper.run(self._took_over, self._lost))
+            tasks.create_task(
+                self._keeper.run(self._took_over, lambda failure: self._lost(str(failure)))
+            )
             tasks.create_task(self._tend_connection())
             tasks.create_task(self._make_books())
             while True:
@@ -126,18 +131,20 @@ class MarketStreams:
         await socket.subscribe(self._missing(socket))
 
     def _took_over(self) -> None:
-        self._is_lost = False
+        if self._is_lost:
+            self._is_lost = False
+            self.on_resumed()
         self._asked.set()
         self._unmade.set()
 
-    def _lost(self, failure: VenueError) -> None:
-        if not self._is_lost:
-            self._is_lost = True
-            _log.warning("market streams are lost, books are read over REST: %s", failure)
+    def _lost(self, reason: str) -> None:
+        self._is_lost = True
+        self.on_lost(reason)
 
     def _connection_ended(self, socket: StreamSocket) -> None:
         if socket is self._keeper.current:
             self._drop_all()  # updates are missed until another takes over
+            self._lost(socket.why_due)
 
     def _drop_all(self) -> None:
         for followed in self._books.values():

@@ -440,8 +440,12 @@ async def test_a_lost_connection_is_opened_again_with_patience() -> None:
     async with opened() as stage:
         await stage.follow()
         stage.venue.faults.add({"path": "/stream", "fault": "drop_before", "seconds": 10})
+        told: list[str] = []
+        stage.streams.on_lost = told.append
+        stage.streams.on_resumed = lambda: told.append("resumed")
         stage.fault("drop")
         await stage.until(lambda: not stage.socket.is_open)
+        await stage.until(lambda: told == ["the connection was closed"])
         attempts: list[int] = []
         connect = stage.streams._keeper._connect
 
@@ -456,6 +460,8 @@ async def test_a_lost_connection_is_opened_again_with_patience() -> None:
         assert stage.socket.is_open
         assert stage.is_served_locally()
         assert len(attempts) >= 4
+        assert told[-1] == "resumed"
+        assert len(told) == 1 + len(attempts), "the loss, each attempt that failed, and the end"
         for number, (earlier, later) in enumerate(pairwise(attempts)):
             assert 2**number / 2 <= (later - earlier) / SECOND <= 2**number + 0.2
         await stage.agree()
