@@ -105,8 +105,10 @@ class Answers:
         return {"kill_orders_left": withdrawal.left, "kill_verified": withdrawal.verified}
 
     async def orders(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return the newest `limit` orders, or only those not settled."""
+        """Return the newest `limit` orders, or only those not settled, or only those of others."""
         limit, open_only = int(arguments.get("limit", 100)), bool(arguments.get("open_only"))
+        if arguments.get("external"):
+            return {"rows": await self._journal.external_orders(limit)}
         return {"rows": await self._journal.orders(limit, open_only=open_only)}
 
     async def executions(self, arguments: dict[str, Any]) -> dict[str, Any]:

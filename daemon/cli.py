@@ -187,10 +187,17 @@ def orders(
     as_json: AsJson = False,
     limit: Limit = 100,
     open_only: Annotated[bool, typer.Option("--open", help="Only those not settled.")] = False,
+    external: Annotated[
+        bool, typer.Option("--external", help="Those of others on the account, as last told of.")
+    ] = False,
 ) -> None:
     """Show the orders on record, newest last."""
-    result = asyncio.run(_ask(config, state_dir, "orders", limit=limit, open_only=open_only))
-    _show(result["rows"], as_json=as_json, table=tables.show_orders)
+    if open_only and external:
+        raise typer.BadParameter("--open is about own orders, --external about others: give one")
+    asked = {"limit": limit, "open_only": open_only, "external": external}
+    result = asyncio.run(_ask(config, state_dir, "orders", **asked))
+    table = tables.show_external_orders if external else tables.show_orders
+    _show(result["rows"], as_json=as_json, table=table)
 
 
 @app.command()

@@ -127,12 +127,11 @@ async def _orders(
 ) -> dict[str, Any]:
     if not settings.journal_path.exists():
         return {"rows": []}
+    limit = int(str(arguments["limit"]))
     async with _journal(settings) as journal:
-        return {
-            "rows": await journal.orders(
-                int(str(arguments["limit"])), open_only=bool(arguments["open_only"])
-            )
-        }
+        if arguments.get("external"):
+            return {"rows": await journal.external_orders(limit)}
+        return {"rows": await journal.orders(limit, open_only=bool(arguments["open_only"]))}
 
 
 async def _executions(

@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from otonom_trader.domain.amount import plain
 from otonom_trader.domain.compare import ABSENT
 
 _DASH = "-"
@@ -110,6 +111,29 @@ def show_orders(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     console.print(table)
 
 
+def show_external_orders(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print orders of others on the account as the venue told of them last."""
+    table = Table(title="Orders of others", header_style="bold", box=box.SIMPLE_HEAD)
+    for heading in ("symbol", "side"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("qty", "price"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("executed", justify="right", no_wrap=True)
+    for heading in ("order id", "client order id", "told at"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(
+            *(str(row[name]) for name in ("symbol", "side")),
+            *(_number(row[name]) for name in ("qty", "price")),
+            str(row["status"]),
+            _number(row["filled_qty"]),
+            *(_text(row[name]) for name in ("order_id", "client_order_id")),
+            str(row["updated_at"])[:19],
+        )
+    console.print(table)
+
+
 def _stop(row: Mapping[str, Any]) -> str:
     """Where a stop triggers, or how far it follows the market."""
     if row["trailing_delta_bps"] is None:
@@ -142,6 +166,10 @@ def _joined(value: object) -> str:
 
 def _text(value: object) -> str:
     return _DASH if value is None or value == "" else str(value)
+
+
+def _number(value: object) -> str:
+    return _DASH if value is None else plain(Decimal(str(value)))
 
 
 def _price(value: object) -> str:

@@ -231,5 +231,7 @@ def _describe(reply: Reply, told: VenueText | None) -> str:
         return f"{phrase} (redirects are not followed)"
     if told is None:
         return phrase
-    text = "".join(char if char.isprintable() else " " for char in told.msg[:_LONGEST_TEXT])
+    # Of a limit the first sentence says it; the advice behind it is the same each time.
+    words = told.msg.partition(". ")[0] if reply.status in _RATE_STATUSES else told.msg
+    text = "".join(char if char.isprintable() else " " for char in words[:_LONGEST_TEXT])
     return f"{phrase} ({told.code} {text}){_REMEDIES.get(told.code, '')}"

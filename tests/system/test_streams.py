@@ -118,4 +118,12 @@ async def test_an_order_of_another_is_noted_and_one_with_our_prefix_halts(
         await order(*mine, account="trader", newClientOrderId="otn-" + "a" * 26)
         tripped = await daemon.logged("kill.tripped")
         assert "which carries our prefix, but the journal does not know it" in tripped["reason"]
+        running = (await trader.command("orders", "--external", "--json")).json
         await daemon.stop()
+        assert (await trader.command("orders", "--external", "--json")).json == running
+        assert [(row["client_order_id"], row["status"], float(row["qty"])) for row in running] == [
+            ("by-hand", "NEW", 0.01)
+        ]
+        shown = await trader.command("orders", "--external")
+        assert shown.out.split()[:3] == ["Orders", "of", "others"]
+        assert (await trader.command("orders", "--external", "--open")).status == 64

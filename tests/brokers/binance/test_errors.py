@@ -142,6 +142,17 @@ def test_a_rate_limit_is_a_refusal_that_says_when_to_come_back(answer: Reply) ->
             reply(400, told(-2010, "Account has insufficient balance for requested action.")),
             "400 Bad Request (-2010 Account has insufficient balance for requested action.)",
         ),
+        (
+            reply(400, told(-1022, "Signature for this request is not valid.")),
+            (
+                "400 Bad Request (-1022 Signature for this request is not valid.); the secret "
+                "(api_secret) is not the one that belongs to this api_key"
+            ),
+        ),
+        (
+            reply(418, told(-1003, "Way too much; IP banned until 1. Please use streams.")),
+            "418 I'm a Teapot (-1003 Way too much; IP banned until 1)",
+        ),
         (reply(401), "401 Unauthorized"),
     ],
 )
