@@ -111,5 +111,9 @@ class Venue(Broker, MarketData, Protocol):
         From trade id `since` on, or the newest there are. Empty where no order is ever placed.
         """
 
+    @property
+    def last_order_ns(self) -> int | None:
+        """When an order was last handed to the socket, monotonic; None where none ever was."""
+
     def check_room(self) -> None:
         """Return when the venue's limits leave room for an order; raise `NotSent` otherwise."""

@@ -46,6 +46,7 @@ class DummyBroker:
     """
 
     unknown_fence_seconds = 0.0
+    last_order_ns: int | None = None
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ class OffVenue:
 
     mode = Mode.OFF
     unknown_fence_seconds = 0.0
+    last_order_ns: int | None = None
 
     def __init__(self, market_data: MarketData, venue: str, clock: Clock) -> None:
         self._market_data = market_data

@@ -68,7 +68,10 @@ class Answers:
 
     async def status(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return what the daemon is doing."""
-        return self.now() | {"decisions": await self._journal.counts()}
+        return self.now() | {
+            "last_drill_at": await self._journal.last_drill_at(),
+            "decisions": await self._journal.counts(),
+        }
 
     def now(self) -> dict[str, Any]:
         """Return what memory alone can tell of the daemon."""

@@ -18,6 +18,7 @@ from otonom_trader.daemon.answers import Answers
 from otonom_trader.daemon.chores import Chores
 from otonom_trader.daemon.configuration import Configuration, ConfigurationFiles
 from otonom_trader.daemon.control import SOCKET_NAME, ControlServer
+from otonom_trader.daemon.drill import Drills
 from otonom_trader.daemon.floor import Floor, open_floor
 from otonom_trader.daemon.follow import Follower
 from otonom_trader.daemon.halt import Halt
@@ -102,6 +103,15 @@ class Daemon:
             lost_log_lines=lost_log_lines,
             configuration=self._reload.facts,
         )
+        self._drills = Drills(
+            config,
+            self._lifecycle,
+            self._halt,
+            self._journal,
+            clock,
+            floor=lambda: self._floor,
+            resume=self._resume,
+        )
         self._notifier = Notifier()
         self._stop = asyncio.Event()
         self._reload_asked = asyncio.Event()
@@ -159,7 +169,8 @@ class Daemon:
     async def _open(self, stack: AsyncExitStack) -> Scheduler:
         await stack.enter_async_context(self._journal)
         await self._reload.begin()
-        control = ControlServer(self._settings.state_dir / SOCKET_NAME, self._answers.handlers())
+        handlers = self._answers.handlers() | self._drills.handlers()
+        control = ControlServer(self._settings.state_dir / SOCKET_NAME, handlers)
         await stack.enter_async_context(control)
         self._listen_to_signals()
         log.info(

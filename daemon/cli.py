@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(testnet_app, name="testnet")
 app.add_typer(config_app, name="config")
+app.add_typer(emergency_commands.drill_app, name="drill")
 app.command()(emergency_commands.panic)
 
 USAGE = 64

@@ -1,16 +1,30 @@
 """The commands for when something is wrong, and for rehearsing that."""
 
 import asyncio
-from typing import Annotated
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
+from otonom_trader.daemon import tables
 from otonom_trader.daemon.config_commands import ConfigDir, StateDir
-from otonom_trader.daemon.launch import load
+from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask
+from otonom_trader.daemon.drill import VERIFIED_SECONDS
+from otonom_trader.daemon.launch import load, person
+from otonom_trader.daemon.operations import answer, signal_daemon
 from otonom_trader.daemon.panic import Panic
 from otonom_trader.daemon.settings import find_state_dir
 from otonom_trader.domain.clock import SystemClock
-from otonom_trader.domain.errors import NotPermitted
+from otonom_trader.domain.errors import NotPermitted, TraderError
+
+drill_app = typer.Typer(
+    name="drill", help="Rehearse the kill switch, and show past rehearsals.", no_args_is_help=True
+)
+_ANSWER_SECONDS = VERIFIED_SECONDS + 30.0
 
 
 def panic(
@@ -50,3 +64,70 @@ def _confirmed() -> bool:
         return typer.confirm("Cancel the orders of others on this account too?")
     except typer.Abort:  # nobody is there to answer
         return False
+
+
+@drill_app.command("halt")
+def drill_halt(
+    *,
+    config: ConfigDir = None,
+    state_dir: StateDir = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Trade on afterwards, unless somebody kills meanwhile.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Halt the running daemon by its signal, measure what follows, and put that on record.
+
+    On a testnet own working orders are cancelled; on production nothing is sent, no cancel either.
+    """
+    directory = find_state_dir(state_dir)
+    drill = asyncio.run(_drill(directory, resume=resume))
+    _show(drill, as_json=as_json, table=tables.show_drill)
+    if not as_json:
+        halted = "trading is halted until: otonom-trader resume --reason TEXT"
+        typer.echo(f"resumed: {drill['state']}" if resume else halted)
+
+
+@drill_app.command("show")
+def drill_show(
+    *,
+    config: ConfigDir = None,
+    state_dir: StateDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many of the newest to show.")] = 100,
+) -> None:
+    """Show the rehearsals on record, newest last."""
+    directory = find_state_dir(state_dir)
+    found = asyncio.run(
+        answer(directory, lambda: load(config, state_dir), "drills", {"limit": limit})
+    )
+    _show(found["rows"], as_json=as_json, table=tables.show_drills)
+
+
+async def _drill(state_dir: Path, *, resume: bool) -> dict[str, Any]:
+    socket, by = state_dir / SOCKET_NAME, person()
+    try:
+        await ask(socket, "drill_announce", by=by)
+    except NoDaemon:
+        raise TraderError(
+            f"no daemon runs on {state_dir}: a drill needs a running one, start it with "
+            "otonom-trader run"
+        ) from None
+    signalled_ns = SystemClock().monotonic_ns()
+    signal_daemon(state_dir)
+    return await ask(
+        socket,
+        "drill_measure",
+        timeout_seconds=_ANSWER_SECONDS,
+        signalled_ns=signalled_ns,
+        by=by,
+        resume=resume,
+    )
+
+
+def _show(result: Any, *, as_json: bool, table: Callable[[Console, Any], None]) -> None:
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        # Off a terminal nothing is known of the width: lines are long rather than folded.
+        table(Console(width=None if sys.stdout.isatty() else 160), result)

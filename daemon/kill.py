@@ -20,6 +20,8 @@ DOUBT: Final = "reconciliation"
 """The door of a contradiction between journal and venue: a person looks before anything ends."""
 DRY_DRILL: Final = "dry drill"
 """The door of a rehearsal that sends nothing."""
+DRILL: Final = "drill"
+"""The door of a rehearsal that cancels."""
 _LEAVES_ORDERS: Final = (DOUBT, DRY_DRILL)
 _MAX_READ = 65536
 _NS = 1_000_000_000
@@ -58,6 +60,8 @@ class KillSwitch:
         self.unwritten: OSError | None = None
         self.latched_ns: int | None = None
         """When this process last made a trip durable, monotonic."""
+        self.asked = 0
+        """How often it was to halt since it was cleared, by whatever door."""
         self._fd: int | None = None
         self._trips: tuple[Trip, ...] = ()
         self._announced: tuple[Trip, int] | None = None
@@ -102,6 +106,7 @@ class KillSwitch:
         Returns whether this call changed anything. Raises ``OSError`` when the latch cannot be
         written; memory is set even then.
         """
+        self.asked += 1
         trip = Trip(reason, by)
         if not _adds(trip, self._trips):
             return False
@@ -124,7 +129,7 @@ class KillSwitch:
         if self._fd is not None:
             os.ftruncate(self._fd, 0)
             os.fsync(self._fd)
-        self._trips = ()
+        self._trips, self.asked = (), 0
 
     def close(self) -> None:
         """Close the latch file; what is on disk stays."""

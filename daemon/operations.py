@@ -6,6 +6,7 @@ Source: design.md, "The way of a kill"; contract.md, "States" (STOPPED).
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -109,15 +110,19 @@ async def _status(
 ) -> dict[str, Any]:
     reason = read_latch(settings.state_dir)
     counts: dict[str, int] = {}
+    last_drill_at: str | None = None
     if settings.journal_path.exists():
         async with _journal(settings) as journal:
             counts = await journal.counts()
+            if (last := await journal.last_drill_at()) is not None:
+                last_drill_at = last.isoformat()
     return {
         "state": DaemonState.STOPPED,
         "mode": config.mode,
         "kill_switch": reason is not None,
         "kill_reason": reason,
         "pid": None,
+        "last_drill_at": last_drill_at,
         "decisions": counts,
     }
 
@@ -141,6 +146,16 @@ async def _executions(
         return {"rows": []}
     async with _journal(settings) as journal:
         return {"rows": await journal.executions(int(str(arguments["limit"])))}
+
+
+async def _drills(
+    config: BrokerConfig, settings: Settings, arguments: Mapping[str, object]
+) -> dict[str, Any]:
+    if not settings.journal_path.exists():
+        return {"rows": []}
+    async with _journal(settings) as journal:
+        found = await journal.drills(int(str(arguments["limit"])))
+    return {"rows": [asdict(drill) | {"at": drill.at.isoformat()} for drill in found]}
 
 
 async def _resume(
@@ -167,4 +182,10 @@ def _journal(settings: Settings) -> Journal:
 _STOPPED: dict[
     str,
     Callable[[BrokerConfig, Settings, Mapping[str, object]], Awaitable[dict[str, Any]]],
-] = {"status": _status, "orders": _orders, "executions": _executions, "resume": _resume}
+] = {
+    "status": _status,
+    "orders": _orders,
+    "executions": _executions,
+    "drills": _drills,
+    "resume": _resume,
+}

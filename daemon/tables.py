@@ -148,6 +148,49 @@ def _standing(row: Mapping[str, Any]) -> str:
     return str(row["code"] if row["code"] == ABSENT else row["state"] or row["phase"])
 
 
+def show_drill(console: Console, drill: Mapping[str, Any]) -> None:
+    """Print what one rehearsal of the kill switch measured."""
+    table = Table(title="From the signal on", header_style="bold", box=box.SIMPLE_HEAD)
+    for heading in ("what", "ms"):
+        table.add_column(heading, justify="right" if heading == "ms" else "left", no_wrap=True)
+    table.add_row("the latch is durable", _rounded(drill["latch_ms"], 2))
+    last = drill["last_order_ms"]
+    table.add_row("the last order at the socket", "none" if last is None else _rounded(last, 2))
+    if drill["verified_ms"] is None:
+        table.add_row("own orders at the venue", _not_looked(drill))
+    else:
+        cancelled = f"own orders are seen to be gone, {drill['orders_cancelled']} cancelled"
+        table.add_row(cancelled, _rounded(drill["verified_ms"], 2))
+    console.print(table)
+
+
+def show_drills(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rehearsals of the kill switch, durations in milliseconds from the signal on."""
+    if not rows:
+        console.print("no drill is on record: otonom-trader drill halt", highlight=False)
+        return
+    table = Table(title="Drills", header_style="bold", box=box.SIMPLE_HEAD)
+    for heading in ("at", "by", "environment", "mode"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("latch ms", "last order ms", "cancelled", "gone ms"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            *(str(row[name]) for name in ("at", "by", "environment", "mode")),
+            _rounded(row["latch_ms"], 2),
+            "none" if row["last_order_ms"] is None else _rounded(row["last_order_ms"], 2),
+            str(row["orders_cancelled"]),
+            _rounded(row["verified_ms"], 2),
+        )
+    console.print(table)
+
+
+def _not_looked(drill: Mapping[str, Any]) -> str:
+    if drill["environment"] == "production":
+        return "not looked: nothing is sent to production"
+    return f"none in mode {drill['mode']}"
+
+
 def show_status(console: Console, status: Mapping[str, Any]) -> None:
     """Print a status, one line a fact."""
     table = Table(show_header=False, box=None)

@@ -15,7 +15,7 @@ from otonom_trader.domain.errors import VenueError
 from otonom_trader.domain.execution import Outcome
 from otonom_trader.domain.ids import is_ours
 from otonom_trader.domain.mode import Mode
-from otonom_trader.domain.order import OrderResult, OrderState
+from otonom_trader.domain.order import OrderResult, OrderState, OrderStatus
 from otonom_trader.domain.ports import Clock
 
 log = structlog.get_logger("kill")
@@ -77,6 +77,8 @@ class Withdrawal:
 
     def __init__(self, clock: Clock, deadline_seconds: float) -> None:
         self.left: int | None = None
+        self.cancelled = 0
+        """How many orders were cancelled."""
         self.verified_ns: int | None = None
         """When it was verified, monotonic; None while it is not."""
         self.knows_earlier_orders = False
@@ -93,7 +95,7 @@ class Withdrawal:
 
     def reset(self) -> None:
         """Know nothing any more: trading goes on."""
-        self.left, self.verified_ns = None, None
+        self.left, self.verified_ns, self.cancelled = None, None, 0
 
     async def run(self, broker: GuardedBroker, goes_on: Callable[[], bool]) -> None:
         """Cancel until that is verified, or until it does not go on."""
@@ -123,6 +125,7 @@ class Withdrawal:
         sent = await cancel_working(broker, own)
         self.left = len(sent)
         self._working = [order for order, _ in sent]
+        self.cancelled += sum(result.status is OrderStatus.CANCELED for _, result in sent)
         for order, result in sent:
             log.warning(
                 "kill.cancelled",

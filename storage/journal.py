@@ -19,6 +19,7 @@ from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.storage import (
     claims,
+    drills,
     events,
     ledgers,
     outcomes,
@@ -126,6 +127,10 @@ class Journal:
         """Write a trip of the kill switch or a resume."""
         await self._write(events.insert_kill, event)
 
+    async def record_drill(self, drill: drills.Drill) -> None:
+        """Write a rehearsal of the kill switch."""
+        await self._write(drills.insert, drill)
+
     async def record_equity(self, point: events.EquityPoint) -> None:
         """Write what an account is worth."""
         await self._write(events.insert_equity, point)
@@ -230,6 +235,15 @@ class Journal:
     async def kill_events(self) -> list[events.KillEvent]:
         """Return all kills and resumes, newest last."""
         return await self._read(events.select_kills)
+
+    async def drills(self, limit: int = 100) -> list[drills.Drill]:
+        """Return the newest `limit` rehearsals of the kill switch, newest last."""
+        return await self._read(drills.select, limit)
+
+    async def last_drill_at(self) -> datetime | None:
+        """Return when the kill switch was rehearsed last, None when it never was."""
+        newest = await self.drills(1)
+        return newest[0].at if newest else None
 
     async def equity(self, limit: int = 100) -> list[events.EquityPoint]:
         """Return the newest `limit` equity points, newest last."""

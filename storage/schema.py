@@ -301,6 +301,19 @@ CREATE TABLE resting_orders (
 _V4 = """
 -- In what a configuration differs from the one before: JSON of [{"key", "old", "new"}, ...].
 ALTER TABLE configurations ADD COLUMN diff TEXT;
+
+-- Rehearsals of the kill switch: milliseconds from the signal on, null for what was not measured.
+CREATE TABLE drills (
+    seq INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    by TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    latch_ms REAL NOT NULL,
+    last_order_ms REAL,
+    orders_cancelled INTEGER NOT NULL,
+    verified_ms REAL
+) STRICT;
 """
 
 MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4)

@@ -107,6 +107,11 @@ class BinanceBroker(OrderCanceller):
         self._expected = Expected(self._transport.clock)
         self.unknown_fence_seconds = fence_seconds(recv_window_ms)
 
+    @property
+    def last_order_ns(self) -> int | None:
+        """When an order was last handed to the socket, monotonic; None where none ever was."""
+        return self._transport.governor.last_order_ns
+
     def check_room(self) -> None:
         """Return when the limits leave room for an order; raises `Paused` otherwise."""
         self._transport.check_room()

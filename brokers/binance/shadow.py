@@ -60,6 +60,7 @@ class BinanceShadow(AccountReader):
     mode = Mode.SHADOW
     unknown_fence_seconds = 0.0
     """A validation leaves nothing behind that could be asked for."""
+    last_order_ns: int | None = None
 
     def __init__(
         self,

@@ -85,6 +85,8 @@ class RateGovernor:
         self._quiet_status = 0
         self._orders_until_ns = 0
         self._knocked_ns = 0
+        self.last_order_ns: int | None = None
+        """When an order was last let go, monotonic."""
 
     def check(self, weight: int, lane: Lane, *, orders: int = 0) -> None:
         """Return when a request may leave now; raises `Paused` otherwise."""
@@ -105,8 +107,10 @@ class RateGovernor:
         if lane is Lane.URGENT and self._clock.monotonic_ns() < self._quiet_until_ns:
             self._knocked_ns = self._clock.monotonic_ns()
         self._weight.on_the_way += weight
-        for window in self._orders.values():
-            window.on_the_way += orders
+        if orders:
+            self.last_order_ns = self._clock.monotonic_ns()
+            for window in self._orders.values():
+                window.on_the_way += orders
 
     def observe(self, reply: Reply, weight: int = 0, *, orders: int = 0) -> None:
         """Take note of the answer, or that there is none, to a request of that `weight`."""
