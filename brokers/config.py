@@ -33,6 +33,7 @@ from otonom_trader.brokers.yaml_source import read_yaml
 from otonom_trader.domain.errors import ConfigurationError, NotPermitted
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.secret import Secret
+from otonom_trader.risk.health import HealthLimits
 from otonom_trader.risk.limits import RiskGuardrails
 
 DAEMON_KEYS: Final = frozenset(
@@ -74,6 +75,7 @@ class BrokerConfig:
     symbols: Mapping[str, str]
     risk_per_trade_pct: Decimal
     risk_guardrails: RiskGuardrails
+    health_breaker: HealthLimits
     live_account: str | None
     dummy_prices: Mapping[str, Decimal]
     settings: tuple[Setting, ...]
@@ -134,6 +136,7 @@ def get_broker_config(
         symbols=MappingProxyType(file.symbols),
         risk_per_trade_pct=file.sizing.risk_per_trade_pct,
         risk_guardrails=_guardrails(file),
+        health_breaker=HealthLimits(**dict(file.health_breaker)),
         live_account=file.live.account,
         dummy_prices=MappingProxyType(file.broker.dummy.prices),
         settings=_settings(loaded, settled),

@@ -83,6 +83,16 @@ class SizingSection(Section):
     risk_per_trade_pct: Annotated[Decimal, number(above=0, most=100)] = Decimal(1)
 
 
+class HealthSection(Section):
+    """``health_breaker``: how long a run of failures leaves it to paper."""
+
+    consecutive_rejections: Annotated[int | None, whole_or_null(least=1)] = 5
+    consecutive_unknowns: Annotated[int | None, whole_or_null(least=1)] = 3
+    consecutive_errors: Annotated[int | None, whole_or_null(least=1)] = 10
+    consecutive_slow_acks: Annotated[int | None, whole_or_null(least=1)] = 5
+    slow_ack_ms: Annotated[int, whole(least=1)] = 2000
+
+
 class LiveSection(Section):
     """``live``: what live trading on production is bound to."""
 
@@ -127,4 +137,5 @@ class BrokerFile(Layers):
     symbols: Annotated[dict[Pair, Pair], EACH_PAIR_ONCE] = Field(default_factory=dict)
     sizing: SizingSection = SizingSection()
     risk_guardrails: RiskSection = RiskSection()
+    health_breaker: HealthSection = HealthSection()
     live: LiveSection = LiveSection()

@@ -1,7 +1,7 @@
 """The guard: the one place an order leaves from, and everything that must hold before it does."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Self
@@ -25,12 +25,12 @@ from otonom_trader.domain.account import AccountKey, Balance
 from otonom_trader.domain.amount import ZERO, Number, positive
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import JournalError, NotReady, PaperOnly, TradingHalted, VenueError
-from otonom_trader.domain.execution import SimulatedFill, Stage
+from otonom_trader.domain.execution import SimulatedFill, Stage, TradeExecutionLog
 from otonom_trader.domain.intent import Entry, Intent, LedgerChange, Reservation
 from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
-from otonom_trader.domain.ports import Clock, IntentLog, KillGate
+from otonom_trader.domain.ports import Clock, HealthWatch, IntentLog, KillGate
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.exposure import Exposure
 from otonom_trader.risk.limits import RiskGuardrails
@@ -52,7 +52,7 @@ class GuardedBroker:
     record under the account's lock, then the kill gate and the bytes, then book the outcome.
     `intents` may be left out in off and shadow only. `paper` is the paper leg, `shadow` the account
     that shadow orders are judged on; without it that is the venue's own. `heed` is told code and
-    message of all that the venue answers.
+    message of all that the venue answers; `health` hears how it does.
     Source: the guide, "Risk Guardrails"; design.md, "One decision's way".
     """
 
@@ -69,6 +69,7 @@ class GuardedBroker:
         shadow: SimulatedAccount | None = None,
         taker_fee_pct: Decimal = DEFAULT_TAKER_FEE_PCT,
         heed: Callable[[str | None, str], None] = lambda _code, _message: None,
+        health: HealthWatch | None = None,
     ) -> None:
         self.venue = underlying_broker
         self.guardrails = guardrails
@@ -85,7 +86,8 @@ class GuardedBroker:
         )
         self.resting = self.outcomes.resting
         self._taker_fee_pct = taker_fee_pct
-        self.heed = heed
+        self._heed = heed
+        self._health = health
         self._lock = asyncio.Lock()  # from judging to the record, on the paper account
 
     async def __aenter__(self) -> Self:
@@ -154,6 +156,8 @@ class GuardedBroker:
         except asyncio.CancelledError:
             self.outcomes.lose_sight(intent)
             raise
+        if self._health is not None:
+            self._health.answered(result)
         stages[Stage.DECISION_TO_ACK] = self._clock.monotonic_ns() - plan.started_ns
         return await self.outcomes.settle(intent, result, stages, plan.started_ns)
 
@@ -165,7 +169,7 @@ class GuardedBroker:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             result = await self.venue.place_order(intent.order)
-            self.heed(result.code, result.message)
+            self._heed(result.code, result.message)
             if result.state is not OrderState.NOT_SENT or result.code not in _MAY_LEAVE_LATER:
                 return result
             if self._price_age_seconds(plan) + pause > self.guardrails.max_price_age_seconds:
@@ -212,6 +216,14 @@ class GuardedBroker:
         except VenueError as failure:
             self.heed(failure.code, str(failure))
             raise
+        if self._health is not None:
+            self._health.heard(None, "")
+
+    def heed(self, code: str, message: str) -> None:
+        """Take note of why the venue did not do what was asked of it, which was no order."""
+        self._heed(code, message)
+        if self._health is not None:
+            self._health.heard(code, message)
 
     async def meet(self, market: MarketSnapshot) -> list[Moved]:
         """Have what rests in simulations on the symbol of `market` meet it; return what moved.
@@ -300,7 +312,8 @@ class GuardedBroker:
             entry = replace(entry, resting=rests)
         if alone:
             reason = f"Not sent: {only_paper}" if denied is None else rejection_message(denied)
-            return await self._record_unsent(plan, entry, denied, reason, paper, stages)
+            row = unsent_row(plan, self.mode, denied, only_paper, paper, stages, self._clock.now())
+            return await self._record_unsent(plan, entry, denied, row, reason)
         intent = intent_of(plan, account, reservation, paper, self._clock.now())
         began_ns = self._clock.monotonic_ns()
         await self._write(replace(entry, intent=intent))
@@ -361,12 +374,10 @@ class GuardedBroker:
         plan: Plan,
         entry: Entry,
         denied: Verdict | None,
+        row: TradeExecutionLog,
         reason: str,
-        paper: SimulatedFill | None,
-        stages: Mapping[str, int],
     ) -> Carried:
         """Write down a decision whose way ends here: denied, or with the paper leg alone."""
-        row = unsent_row(plan, self.mode, denied, paper, stages, self._clock.now())
         await self._write(replace(entry, execution=row))
         state = OrderState.NOT_SENT if denied is None else OrderState.REJECTED
         result = unsent(plan.order, reason, row.broker_code or "paper_only", state)

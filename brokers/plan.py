@@ -207,11 +207,16 @@ def unsent_row(
     plan: Plan,
     mode: Mode,
     denied: Verdict | None,
+    only_paper: str | None,
     paper: SimulatedFill | None,
     stages_ns: Mapping[str, int],
     now: datetime,
 ) -> TradeExecutionLog:
-    """Return the execution row of a plan that is not sent: denied, or with its paper leg alone."""
+    """Return the execution row of a plan that is not sent: denied, or with its paper leg alone.
+
+    `only_paper` is why that is so; in off it goes without saying.
+    """
+    code = denied.code if denied else None
     if paper is not None:
         outcome, message = paper_outcome(paper), ""
     elif denied is not None:
@@ -220,6 +225,8 @@ def unsent_row(
         outcome, message = Outcome.NOT_SENT, "nothing is sent now, and there is no paper leg here"
     if denied is not None:
         message = rejection_message(denied)
+    elif only_paper is not None and mode is not Mode.OFF:
+        message, code = f"Not sent: {only_paper}", "paper_only"
     row = TradeExecutionLog(
         decision_id=plan.claim.key.id,
         source=plan.claim.key.source,
@@ -232,7 +239,7 @@ def unsent_row(
         mode=mode,
         client_order_id=plan.order.client_order_id,
         broker_message=message,
-        broker_code=denied.code if denied else None,
+        broker_code=code,
         stages_ns=dict(stages_ns),
         recorded_at=now,
     )

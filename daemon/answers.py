@@ -83,6 +83,7 @@ class Answers:
             "kill_switch": switch.tripped,
             "kill_reason": switch.reason or None,
             **self._after_kill(),
+            "paper_only_reason": self._lifecycle.paper_only or None,
             "pid": os.getpid(),
             "started_at": self._started_at,
             "log_lines_lost": self._lost_log_lines(),

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from otonom_trader.daemon.answers import Answers
+from otonom_trader.daemon.breaker import Breaker
 from otonom_trader.daemon.chores import Chores
 from otonom_trader.daemon.configuration import Configuration, ConfigurationFiles
 from otonom_trader.daemon.control import SOCKET_NAME, ControlServer
@@ -30,7 +31,7 @@ from otonom_trader.daemon.reload import Reload
 from otonom_trader.daemon.scheduler import Scheduler
 from otonom_trader.daemon.systemd import Notifier
 from otonom_trader.domain.errors import JournalError, VenueUnreachable
-from otonom_trader.domain.mode import DaemonState
+from otonom_trader.domain.mode import DaemonState, Mode
 from otonom_trader.domain.ports import Clock
 from otonom_trader.storage.errors import JournalFailed
 from otonom_trader.storage.journal import Journal
@@ -90,6 +91,7 @@ class Daemon:
             is_halted=lambda: switch.tripped,
             put_in_force=self._put_in_force,
         )
+        self._breaker = Breaker(config.health_breaker, self._lifecycle, self._journal, clock)
         self._recovery = Recovery(self._lifecycle, self._halt, clock, self._enter)
         self._answers = Answers(
             config,
@@ -150,6 +152,7 @@ class Daemon:
             await self._finish_halt(floor)  # where it came meanwhile
             await self._drain()
         self._halt.require_trading()
+        self._breaker.require_trading()
 
     async def run_by_hand(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Reach the venue and answer one command as a running daemon does; take nothing in.
@@ -169,6 +172,8 @@ class Daemon:
     async def _open(self, stack: AsyncExitStack) -> Scheduler:
         await stack.enter_async_context(self._journal)
         await self._reload.begin()
+        if self._config.mode is not Mode.OFF:
+            await self._breaker.begin()
         handlers = self._answers.handlers() | self._drills.handlers()
         control = ControlServer(self._settings.state_dir / SOCKET_NAME, handlers)
         await stack.enter_async_context(control)
@@ -211,6 +216,7 @@ class Daemon:
             every(interval, "watchdog", self._watchdog)
         every(_KILL_WATCH_SECONDS, "kill watch", self._halt.watch_file)
         every(_CONFIG_WATCH_SECONDS, "configuration watch", self._reload.watch)
+        self._serve(tasks, self._whenever(self._breaker.tripped, self._act_on_health))
         self._serve(tasks, self._whenever(self._reload_asked, self._read_configuration))
         every(self._settings.schedule.heartbeat_seconds, "heartbeat", self._heartbeat)
         self._halt.tripped.set()  # a latch of an earlier run is acted upon like a new one
@@ -264,6 +270,7 @@ class Daemon:
             self._halt,
             self._clock,
             on_fault=self._on_journal_fault,
+            health=self._breaker,
         )
         self._floor.trade_by(self._reload.in_force.broker)  # it may have been reloaded meanwhile
         return self._floor
@@ -275,7 +282,11 @@ class Daemon:
     def _tell_state(self) -> None:
         """Say what the state is where it is another than was said last."""
         state = self._lifecycle.state
-        reason = self._lifecycle.switch.reason if state is DaemonState.HALTED else ""
+        reasons = {
+            DaemonState.HALTED: self._lifecycle.switch.reason,
+            DaemonState.PAPER_ONLY: self._lifecycle.paper_only,
+        }
+        reason = reasons.get(state, "")
         if (state, reason) == self._told:
             return
         self._told = state, reason
@@ -313,6 +324,7 @@ class Daemon:
             await record()
         else:
             await self._floor.broker.tighten(saved.broker.get_risk_guardrails(), record)
+        self._breaker.limits = saved.broker.health_breaker
         if self._floor is not None:
             self._floor.trade_by(saved.broker)
 
@@ -333,6 +345,10 @@ class Daemon:
         if self._lifecycle.switch.tripped:
             self._tell_state()
         await self._halt.act(self._floor.broker if self._floor else None)
+
+    async def _act_on_health(self) -> None:
+        await self._breaker.act()
+        self._tell_state()
 
     async def _finish_halt(self, floor: Floor) -> None:
         """Do what follows a trip, and book what came of it."""
@@ -368,6 +384,10 @@ class Daemon:
             await self._drain_floor(self._floor)
         for service in self._services:
             service.cancel()
+        try:
+            await self._breaker.act()
+        except JournalError as fault:
+            self._on_journal_fault(fault)
         log.info("daemon.stopped")
 
     async def _drain_floor(self, floor: Floor) -> None:

@@ -11,6 +11,7 @@ from typing import Self
 from otonom_trader.brokers.config import get_broker_config
 from otonom_trader.brokers.factory import DEFAULT_CONFIG
 from otonom_trader.daemon.alarm import Alarm
+from otonom_trader.daemon.breaker import Breaker
 from otonom_trader.daemon.desk import Desk, open_desk
 from otonom_trader.daemon.executor import ShadowModeExecutor
 from otonom_trader.daemon.kill import process_switch
@@ -45,6 +46,7 @@ class StandaloneExecutor:
         self._state_dir = state_dir
         self._stack = AsyncExitStack()
         self._desk: Desk | None = None
+        self._breaker: Breaker | None = None
 
     async def __aenter__(self) -> Self:
         await self._open()
@@ -67,9 +69,12 @@ class StandaloneExecutor:
     ) -> TradeExecutionLog:
         """Execute `decision`; see `ShadowModeExecutor.execute_decision`."""
         desk = await self._open()
-        return await desk.executor.execute_decision(
+        executed = await desk.executor.execute_decision(
             session, decision, current_price, current_equity
         )
+        if self._breaker is not None:
+            await self._breaker.act()
+        return executed
 
     async def _open(self) -> Desk:
         if self._desk is None:
@@ -91,7 +96,10 @@ class StandaloneExecutor:
             Journal(self._state_dir / Storage().journal, clock=clock)
         )
         alarm = Alarm(lambda why: _halt(lifecycle, why), lambda why: _halt(lifecycle, why, "venue"))
-        desk = await open_desk(stack, config, Paper(), journal, lifecycle, clock, alarm)
+        breaker = Breaker(config.health_breaker, lifecycle, journal, clock)
+        if config.mode is not Mode.OFF:
+            await breaker.begin()
+        desk = await open_desk(stack, config, Paper(), journal, lifecycle, clock, alarm, breaker)
         resolver = Resolver(desk.broker, clock)
         reconciler = Reconciler(desk.broker, resolver, journal, clock, config.base_url)
         await reconciler.take_up_earlier_orders()
@@ -99,6 +107,7 @@ class StandaloneExecutor:
             if difference.doubt:
                 _halt(lifecycle, difference.doubt)
         lifecycle.phase = DaemonState.RUNNING
+        self._breaker = breaker
         return desk
 
 

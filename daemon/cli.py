@@ -170,14 +170,17 @@ def status(
     state_dir: StateDir = None,
     as_json: AsJson = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit 1 unless a daemon runs and is not halted.")
+        bool,
+        typer.Option(
+            "--check", help="Exit 1 unless a daemon runs, neither halted nor on paper only."
+        ),
     ] = False,
 ) -> None:
     """Show what the daemon is doing, or what it left."""
     result = asyncio.run(_ask(config, state_dir, "status"))
     _show(result, as_json=as_json, table=tables.show_status)
-    stopped = (DaemonState.STOPPED, DaemonState.HALTED)
-    if check and result["state"] in stopped:
+    idle = (DaemonState.STOPPED, DaemonState.HALTED, DaemonState.PAPER_ONLY)
+    if check and result["state"] in idle:
         raise typer.Exit(1)
 
 
@@ -267,7 +270,10 @@ def resume(
     config: ConfigDir = None,
     state_dir: StateDir = None,
 ) -> None:
-    """Clear the kill switch: reconcile, then trade again. Refused while a contradiction stands."""
+    """Clear the kill switch and the health breaker: reconcile, then trade again.
+
+    Refused while a contradiction stands.
+    """
     if is_doubt(read_latch(find_state_dir(state_dir)) or ""):
         result = at_the_venue(config, state_dir, "resume", reason=reason)
     else:

@@ -61,6 +61,8 @@ def _may_change(key: str, old: BrokerConfig, new: BrokerConfig, *, halted: bool)
         if limit == "kill_switch" and halted:
             return True
         return limit not in loosened(old.risk_guardrails, new.risk_guardrails)
+    if section == "health_breaker":
+        return no_higher(getattr(old.health_breaker, name), getattr(new.health_breaker, name))
     if key == "sizing.risk_per_trade_pct":
         return no_higher(old.risk_per_trade_pct, new.risk_per_trade_pct)
     return key == "broker.market_orders" and new.market_orders == "protected"
@@ -69,7 +71,7 @@ def _may_change(key: str, old: BrokerConfig, new: BrokerConfig, *, halted: bool)
 def _objection(change: Change, new: Configuration) -> str:
     told = new.values.get(change.key)
     place = "" if told is None or told.origin == DEFAULT else f"{told.origin}: "
-    loosens = change.key.startswith("risk_guardrails.")
+    loosens = change.key.startswith(("risk_guardrails.", "health_breaker."))
     why = "loosens a limit" if loosens else "is not changed while trading"
     return f"{place}{change}: that {why}; {_REMEDY}"
 

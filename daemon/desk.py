@@ -29,7 +29,7 @@ from otonom_trader.domain.errors import (
     VenueUnreachable,
 )
 from otonom_trader.domain.mode import Mode
-from otonom_trader.domain.ports import Clock, KillGate
+from otonom_trader.domain.ports import Clock, HealthWatch, KillGate
 from otonom_trader.storage.journal import Journal
 
 log = structlog.get_logger("desk")
@@ -52,8 +52,9 @@ async def open_desk(
     gate: KillGate,
     clock: Clock,
     alarm: Alarm,
+    health: HealthWatch | None = None,
 ) -> Desk:
-    """Reach the venue and build what trades on it; `stack` closes it.
+    """Reach the venue and build what trades on it; `stack` closes it. `health` hears of the venue.
 
     Raises `NotPermitted` when the venue or the configuration refuses for good, `VenueUnreachable`
     when trying again may help, `AlreadyRunning` when another process trades on the account.
@@ -65,7 +66,7 @@ async def open_desk(
     try:
         account = await venue.get_account_key()
         wrong = await key_objection(venue, config)
-        broker = await _guarded(venue, account, config, paper, journal, gate, clock, alarm)
+        broker = await _guarded(venue, account, config, paper, journal, gate, clock, alarm, health)
     except (NotSent, OutcomeUnknown, RateLimited) as failure:
         await venue.aclose()
         raise VenueUnreachable(f"the venue cannot be reached: {failure}") from None
@@ -130,6 +131,7 @@ async def _guarded(
     gate: KillGate,
     clock: Clock,
     alarm: Alarm,
+    health: HealthWatch | None,
 ) -> GuardedBroker:
     """Guard `venue`; its simulated accounts open with its balances, in off with paper's."""
     opening = dict(paper.balances)
@@ -151,6 +153,7 @@ async def _guarded(
         shadow=shadow,
         taker_fee_pct=paper.fee_pct,
         heed=alarm.heed,
+        health=None if config.mode is Mode.OFF else health,
     )
     for simulated in (paper_account, shadow):
         if simulated is not None:

@@ -17,7 +17,7 @@ from otonom_trader.daemon.settings import Settings, SourceSettings
 from otonom_trader.daemon.sources.base import DecisionSource
 from otonom_trader.daemon.sources.registry import open_sources, source_type
 from otonom_trader.domain.errors import JournalError
-from otonom_trader.domain.ports import Clock
+from otonom_trader.domain.ports import Clock, HealthWatch
 from otonom_trader.storage.journal import Journal
 
 
@@ -50,13 +50,14 @@ async def open_floor(
     halt: Halt,
     clock: Clock,
     on_fault: Callable[[JournalError], None],
+    health: HealthWatch,
 ) -> Floor:
     """Reach the venue and open the sources; `stack` closes all of it.
 
     Raises as `open_desk` does, and `SourceUnavailable` for a source that can never be read.
     """
     alarm = Alarm(halt.doubt, lambda reason: halt.trip(reason, "venue"))
-    desk = await open_desk(stack, config, settings.paper, journal, lifecycle, clock, alarm)
+    desk = await open_desk(stack, config, settings.paper, journal, lifecycle, clock, alarm, health)
     sources = await stack.enter_async_context(
         open_sources(_source(entry) for entry in settings.sources)
     )

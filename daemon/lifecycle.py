@@ -11,13 +11,16 @@ class Lifecycle:
     """The state of `contract.md`, "States"; it is the `KillGate` handed to brokers.
 
     The kill switch stands above the phase: whatever the phase, a tripped switch means HALTED, and
-    only DRAINING is shown over it. While draining nothing new is taken in, and what was taken in
-    before goes on as it would have: an order on record that never left would be a decision lost.
+    only DRAINING is shown over it. `paper_only` is why only the paper leg goes on, empty where
+    orders may leave: RUNNING is PAPER_ONLY then. While draining nothing new is taken in, and what
+    was taken in before goes on as it would have: an order on record that never left would be a
+    decision lost.
     """
 
     def __init__(self, switch: KillSwitch) -> None:
         self.switch = switch
         self.phase = DaemonState.STARTING
+        self.paper_only = ""
         self._drained_from = DaemonState.STARTING
 
     @property
@@ -25,6 +28,8 @@ class Lifecycle:
         """The state as `status` shows it."""
         if self.switch.tripped and self.phase is not DaemonState.DRAINING:
             return DaemonState.HALTED
+        if self.paper_only and self.phase is DaemonState.RUNNING:
+            return DaemonState.PAPER_ONLY
         return self.phase
 
     @property
@@ -43,7 +48,7 @@ class Lifecycle:
         """Return while new orders may leave; raise a `TradingHalted` otherwise."""
         self.switch.check()
         phase = self._drained_from if self.phase is DaemonState.DRAINING else self.phase
-        if phase is DaemonState.PAPER_ONLY:
-            raise PaperOnly("paper only")
         if phase is not DaemonState.RUNNING:
             raise NotReady(f"the daemon is {phase}")
+        if self.paper_only:
+            raise PaperOnly(f"paper only: {self.paper_only}")

@@ -111,9 +111,11 @@ async def _status(
     reason = read_latch(settings.state_dir)
     counts: dict[str, int] = {}
     last_drill_at: str | None = None
+    paper_only = None
     if settings.journal_path.exists():
         async with _journal(settings) as journal:
             counts = await journal.counts()
+            paper_only = await journal.paper_only()
             if (last := await journal.last_drill_at()) is not None:
                 last_drill_at = last.isoformat()
     return {
@@ -121,6 +123,7 @@ async def _status(
         "mode": config.mode,
         "kill_switch": reason is not None,
         "kill_reason": reason,
+        "paper_only_reason": None if paper_only is None else paper_only.reason,
         "pid": None,
         "last_drill_at": last_drill_at,
         "decisions": counts,

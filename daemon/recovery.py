@@ -50,7 +50,7 @@ class Recovery:
             await self._reconcile(floor)
 
     async def resume(self, floor: Floor | None, reason: str) -> None:
-        """Clear the kill switch and trade again.
+        """Clear the kill switch, and the health breaker, and trade again.
 
         Raises `NotPermitted` where that may not be, or a contradiction stands, and
         `VenueUnreachable` where the venue cannot be asked whether one does.
@@ -63,11 +63,14 @@ class Recovery:
             # Before the latch goes: no gap to trade in.
             self._lifecycle.enter(DaemonState.RECONCILING)
             await self._halt.resume(reason)
+            self._lifecycle.paper_only = ""
             await floor.intake.idle()
             await self._reconcile(floor)
         await floor.intake.restart()
         if self._lifecycle.switch.tripped:
             raise NotPermitted(f"still halted: {self._lifecycle.switch.reason}")
+        if self._lifecycle.paper_only:
+            raise NotPermitted(f"paper only again: {self._lifecycle.paper_only}")
 
     def miss(self, *, gap: bool) -> None:
         """Have the venue asked for what may have been missed.

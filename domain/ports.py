@@ -30,6 +30,16 @@ class KillGate(Protocol):
         """Return when a new order may leave; raise `TradingHalted` with the reason otherwise."""
 
 
+class HealthWatch(Protocol):
+    """Who hears how the venue does. Nothing here waits."""
+
+    def answered(self, result: OrderResult) -> None:
+        """Take note of the first answer to an order."""
+
+    def heard(self, code: str | None, message: str) -> None:
+        """Take note of the answer to a request that is no order; `code` None is one in order."""
+
+
 class IntentLog(Protocol):
     """The durable record of what is about to happen and of what came of it.
 

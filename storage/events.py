@@ -4,13 +4,20 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from otonom_trader.storage.rows import digits, instant, storable
+
+PAPER_ONLY: Final = "paper_only"
+"""The action by which the health breaker trips; a ``resume`` ends it as it ends a halt."""
 
 
 @dataclass(frozen=True, slots=True)
 class KillEvent:
-    """What was done about a halt: `action` is ``trip``, ``resume`` or ``write_off``, `by` whom."""
+    """What was done about trading: `action` is ``trip``, ``resume``, ``write_off`` or `PAPER_ONLY`.
+
+    `by` is by whom.
+    """
 
     at: datetime
     action: str
@@ -40,6 +47,19 @@ def select_kills(connection: sqlite3.Connection) -> list[KillEvent]:
     """All kills and resumes, newest last."""
     rows = connection.execute("SELECT at, action, reason, by FROM kill_events ORDER BY seq")
     return [KillEvent(datetime.fromisoformat(at), *rest) for at, *rest in rows]
+
+
+def select_paper_only(connection: sqlite3.Connection) -> KillEvent | None:
+    """The trip of the health breaker that no resume has ended."""
+    row = connection.execute(
+        "SELECT at, action, reason, by FROM kill_events WHERE action IN (?, 'resume')"
+        " ORDER BY seq DESC LIMIT 1",
+        (PAPER_ONLY,),
+    ).fetchone()
+    if row is None or row[1] != PAPER_ONLY:
+        return None
+    at, *rest = row
+    return KillEvent(datetime.fromisoformat(at), *rest)
 
 
 def insert_equity(connection: sqlite3.Connection, point: EquityPoint) -> None:

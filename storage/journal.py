@@ -245,6 +245,10 @@ class Journal:
         newest = await self.drills(1)
         return newest[0].at if newest else None
 
+    async def paper_only(self) -> events.KillEvent | None:
+        """Return the trip of the health breaker that stands, None where none does."""
+        return await self._read(events.select_paper_only)
+
     async def equity(self, limit: int = 100) -> list[events.EquityPoint]:
         """Return the newest `limit` equity points, newest last."""
         return await self._read(events.select_equity, limit)

@@ -370,6 +370,8 @@ async def test_where_only_paper_may_go_on_it_does() -> None:
     (entry,) = desk.log.entries
     assert entry.execution is not None
     assert entry.execution.outcome is Outcome.FILLED
+    assert entry.execution.broker_code == "paper_only"
+    assert entry.execution.broker_message == "Not sent: the venue is unhealthy"
     assert entry.paper is not None
 
 

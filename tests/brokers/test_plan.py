@@ -202,7 +202,7 @@ FILLED = SimulatedFill(PaperStatus.FILLED, D(2), D(202), D(0), "BTC")
 def test_the_row_of_an_order_that_is_not_sent(
     denied: Verdict | None, paper: SimulatedFill | None, outcome: Outcome, message: str
 ) -> None:
-    row = unsent_row(plan_of(market("BUY", 2)), Mode.OFF, denied, paper, {}, NOON)
+    row = unsent_row(plan_of(market("BUY", 2)), Mode.OFF, denied, None, paper, {}, NOON)
     assert (row.outcome, row.broker_message) == (outcome, message)
     assert row.broker_code == (denied.code if denied else None)
     assert (row.broker_ok, row.terminal) == (False, outcome is not Outcome.RESTING)
@@ -210,6 +210,6 @@ def test_the_row_of_an_order_that_is_not_sent(
 
 
 def test_the_row_of_an_order_without_any_leg_says_that_nothing_was_sent() -> None:
-    row = unsent_row(plan_of(market("BUY", 2)), Mode.OFF, None, None, {}, NOON)
+    row = unsent_row(plan_of(market("BUY", 2)), Mode.OFF, None, None, None, {}, NOON)
     assert row.outcome is Outcome.NOT_SENT
     assert row.broker_message

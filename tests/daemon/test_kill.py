@@ -193,15 +193,30 @@ def test_running_passes_and_paper_only_says_so(switch: KillSwitch) -> None:
     lifecycle = Lifecycle(switch)
     lifecycle.phase = DaemonState.RUNNING
     lifecycle.check()
-    lifecycle.enter(DaemonState.PAPER_ONLY)
-    with pytest.raises(PaperOnly):
+    lifecycle.paper_only = "the venue is unfit"
+    assert (lifecycle.state, lifecycle.takes_decisions) == (DaemonState.PAPER_ONLY, True)
+    with pytest.raises(PaperOnly, match="paper only: the venue is unfit"):
+        lifecycle.check()
+
+
+def test_reconciling_comes_before_paper_only(switch: KillSwitch) -> None:
+    lifecycle = Lifecycle(switch)
+    lifecycle.paper_only = "the venue is unfit"
+    shown = []
+    for phase in (DaemonState.RECONCILING, DaemonState.RUNNING):
+        lifecycle.enter(phase)
+        shown.append(lifecycle.state)
+    assert shown == [DaemonState.RECONCILING, DaemonState.PAPER_ONLY]
+    lifecycle.enter(DaemonState.RECONCILING)
+    with pytest.raises(NotReady):
         lifecycle.check()
 
 
 def test_a_tripped_switch_stands_above_every_phase_but_draining(switch: KillSwitch) -> None:
     lifecycle = Lifecycle(switch)
     switch.trip("x", "test")
-    for phase in (DaemonState.STARTING, DaemonState.RUNNING, DaemonState.PAPER_ONLY):
+    lifecycle.paper_only = "the venue is unfit"
+    for phase in (DaemonState.STARTING, DaemonState.RECONCILING, DaemonState.RUNNING):
         lifecycle.phase = phase
         assert lifecycle.state is DaemonState.HALTED
         with pytest.raises(TradingHalted) as halt:
@@ -226,7 +241,8 @@ def test_while_draining_what_was_taken_in_goes_on_and_nothing_new_is_taken_in(
 
 def test_a_drain_opens_no_gate_that_was_shut_before_it(switch: KillSwitch) -> None:
     paper = Lifecycle(switch)
-    paper.enter(DaemonState.PAPER_ONLY)
+    paper.paper_only = "the venue is unfit"
+    paper.enter(DaemonState.RUNNING)
     paper.enter(DaemonState.DRAINING)
     with pytest.raises(PaperOnly):
         paper.check()

@@ -280,6 +280,13 @@ class Installation:
                 "max_open_risk_pct": 100,
                 "max_position_size_pct": 100,
             },
+            # Faults that are ordered come in runs, and what is looked at is what follows each.
+            "health_breaker": {
+                "consecutive_rejections": None,
+                "consecutive_unknowns": None,
+                "consecutive_errors": None,
+                "consecutive_slow_acks": None,
+            },
         }
 
     def _plain_daemon(self) -> dict[str, Any]:
