@@ -1,7 +1,7 @@
 # Two commands do all the set-up: `make run` and `make test`. The others are for daily work.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: run test test-clients check dev bench soak clean help
+.PHONY: run test test-clients check dev bench soak flood clean help
 
 PYTHON ?= python3
 VENV := .venv
@@ -52,6 +52,9 @@ test-clients: $(VENV)/.wheel  ## unmodified Binance clients against the local te
 
 soak: $(VENV)/.wheel  ## many decisions while faults strike at random, then the oracle [ARGS="--decisions 1000"]
 	$(BIN)/python -m tests.system.soak $(ARGS)
+
+flood: $(VENV)/.wheel  ## thousands of decisions at once on an account near its limits, then the oracle
+	$(BIN)/python -m tests.system.flood $(ARGS)
 
 bench: $(VENV)/.wheel  ## the speed table, measured side by side
 	$(BIN)/python benchmarks/bench.py

@@ -56,6 +56,7 @@ FENCE_SECONDS = 13.0
 _ALL_ROWS = 10**7
 _LONGEST_SLEEP_SECONDS = 0.2
 _BID, _ASK = "19990", "20000"
+_WIDE_LIMITS = {"max_position_size_pct": 100, "max_open_risk_pct": 100}
 
 
 class Ahead(Protocol):
@@ -191,10 +192,10 @@ class Rig:
 
     async def decide(self, qty: str = "0.01", **fields: Any) -> TradeExecutionLog:
         """Execute a decision to buy, unless `fields` say otherwise."""
-        given: dict[str, Any] = {"direction": Direction.BUY, "qty": Decimal(qty)} | fields
+        given: dict[str, Any] = {"direction": Direction.BUY, "symbol": "BTC-USDT"}
+        given |= ({} if "notional" in fields else {"qty": Decimal(qty)}) | fields
         decision = Decision(
             id=f"d{next(self._numbers)} of {self.clock.now().isoformat()}",
-            symbol="BTC-USDT",
             source="rig",
             created_at=self.clock.now(),
             **given,
@@ -285,7 +286,9 @@ async def quote(venue: TruthfulVenue) -> None:
         await control(venue, "orders", wanted | {"quantity": "1", "price": price})
 
 
-def write_config(folder: Path, url: str, **binance: Any) -> BrokerConfig:
+def write_config(
+    folder: Path, url: str, guardrails: Mapping[str, Any], **binance: Any
+) -> BrokerConfig:
     file = folder / "broker.yaml"
     section = {
         "use_testnet": True,
@@ -297,7 +300,7 @@ def write_config(folder: Path, url: str, **binance: Any) -> BrokerConfig:
     }
     content = {
         "broker": {"type": "binance", "mode": "live", "binance": section | binance},
-        "risk_guardrails": {"max_position_size_pct": 100, "max_open_risk_pct": 100},
+        "risk_guardrails": dict(guardrails),
     }
     file.write_text(yaml.safe_dump(content))
     return get_broker_config(file, environ={})
@@ -311,6 +314,7 @@ async def rig(
     limits: RateLimits | None = None,
     venue: TruthfulVenue | None = None,
     jump: Ahead | None = None,
+    guardrails: Mapping[str, Any] = _WIDE_LIMITS,
     **binance: Any,
 ) -> AsyncIterator[Rig]:
     """Put a trader together; with `stream` the venue's news are followed.
@@ -322,7 +326,8 @@ async def rig(
         if venue is None:
             venue = await stack.enter_async_context(LocalTestnet(venue_config(jump, limits)))
             await quote(venue)
-        yield await _opened(stack, folder, venue, jump, stream=stream, **binance)
+        config = write_config(folder, venue.url, guardrails, **binance)
+        yield await _opened(stack, folder, config, venue, jump, stream=stream)
 
 
 def venue_config(jump: Ahead, limits: RateLimits | None = None) -> TestnetConfig:
@@ -349,14 +354,13 @@ def venue_config(jump: Ahead, limits: RateLimits | None = None) -> TestnetConfig
 async def _opened(
     stack: AsyncExitStack,
     folder: Path,
+    config: BrokerConfig,
     venue: TruthfulVenue,
     jump: Ahead,
     *,
     stream: bool,
-    **binance: Any,
 ) -> Rig:
     clock = OurClock(jump)
-    config = write_config(folder, venue.url, **binance)
     switch = KillSwitch(folder)
     switch.open()
     stack.callback(switch.close)

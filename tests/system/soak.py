@@ -34,7 +34,7 @@ from tests.system.rig import Rig, rig
 from tests.system.soak_apart import run_apart
 from tests.system.soak_faults import KINDS, Storm
 from tests.system.soak_trading import all_at_their_end, come_to_rest, every, listed, trade
-from tests.system.venue_process import far_venue
+from tests.system.venue_process import FarMarket, far_venue
 
 AT_ONCE = 24
 BATCH = 400
@@ -83,7 +83,7 @@ class Soak:
         before = len(asyncio.all_tasks())
         began_ns = CLOCK.monotonic_ns()
         async with AsyncExitStack() as stack:
-            venue, jump = await stack.enter_async_context(far_venue(folder, self.seed))
+            venue, jump = await stack.enter_async_context(far_venue(folder, FarMarket(self.seed)))
             one = await stack.enter_async_context(
                 rig(
                     folder,
@@ -299,8 +299,14 @@ def tell(soak: Soak, requirements: Sequence[Requirement]) -> int:
         say(f"{title}: {listed(counts)}\n")
     tenths = soak.resident_mb[:: max(1, len(soak.resident_mb) // 10)]
     say(f"resident MB: {', '.join(f'{each:.0f}' for each in tenths)}\n")
+    return tell_requirements(requirements)
+
+
+def tell_requirements(requirements: Sequence[Requirement]) -> int:
+    """Print whether each holds; return the exit status."""
     for one in requirements:
-        say(f"{'holds ' if one.holds else 'BROKEN'} {one.name}{one.seen and f': {one.seen}'}\n")
+        said = one.seen and f": {one.seen}"
+        sys.stdout.write(f"{'holds ' if one.holds else 'BROKEN'} {one.name}{said}\n")
     return 0 if all(one.holds for one in requirements) else 1
 
 

@@ -20,7 +20,7 @@ from otonom_trader.domain.mode import DaemonState
 from tests.system.harness import until
 from tests.system.rig import FENCE_SECONDS, Rig, rig
 from tests.system.soak_trading import come_to_rest, every, listed, trade
-from tests.system.venue_process import far_venue
+from tests.system.venue_process import FarMarket, far_venue
 
 AT_ONCE = 8
 _PATHS = {"rest": "/api/v3/order", "ws": "order.place"}
@@ -109,7 +109,7 @@ class Apart:
         """Go through all of them; raises ``AssertionError`` where one ends otherwise."""
         random = Random(self.seed)  # noqa: S311  repeats a run, keeps no secret
         async with AsyncExitStack() as stack:
-            venue, jump = await stack.enter_async_context(far_venue(folder, self.seed))
+            venue, jump = await stack.enter_async_context(far_venue(folder, FarMarket(self.seed)))
             one = await stack.enter_async_context(
                 rig(folder, venue=venue, jump=jump, order_transport=self.transport)
             )

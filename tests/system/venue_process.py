@@ -2,14 +2,15 @@
 
 What the trader takes of memory and of the processor is then the trader's alone.
 
-    python -m tests.system.venue_process JUMP SEED
+    python -m tests.system.venue_process JUMP MARKET
 """
 
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from mmap import mmap
 from pathlib import Path
@@ -30,6 +31,7 @@ _ROOT = Path(__file__).parents[2]
 _ALL = 10**7
 _UNLIMITED = RateLimits(10**9, 10**9, 10**9, 10**9, 10**9, 10**9)
 _PATIENCE_SECONDS = 600
+_NEVER_DRY = {"USDT": 100_000_000, "BTC": 2000}
 
 
 class SharedJump:
@@ -61,13 +63,28 @@ class FarVenue:
         return told
 
 
+@dataclass(frozen=True)
+class FarMarket:
+    """What the testnet is made of: balances of the trader and of somebody else, and the market.
+
+    `kind` is as of `MarketSpec`, `listing` a saved exchangeInfo.
+    """
+
+    seed: int
+    balances: Mapping[str, int] = field(default_factory=lambda: _NEVER_DRY)
+    others: Mapping[str, int] = field(default_factory=dict)
+    kind: str = "synthetic"
+    listing: str | None = None
+
+
 @asynccontextmanager
-async def far_venue(folder: Path, seed: int) -> AsyncIterator[tuple[FarVenue, SharedJump]]:
+async def far_venue(folder: Path, market: FarMarket) -> AsyncIterator[tuple[FarVenue, SharedJump]]:
     """Run a testnet until the block ends; the jump is both clocks'."""
     file = folder / "jump"
     file.write_bytes(bytes(8))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.system.venue_process", str(file), str(seed)),
+        *(sys.executable, "-m", "tests.system.venue_process"),
+        *(str(file), json.dumps(asdict(market))),
         cwd=_ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -83,29 +100,33 @@ async def far_venue(folder: Path, seed: int) -> AsyncIterator[tuple[FarVenue, Sh
         await process.wait()
 
 
-def _config(jump: SharedJump, seed: int) -> TestnetConfig:
-    """A market that moves, an account that does not run dry, and limits that nobody meets."""
-    trader = AccountConfig(
-        api_key="trader-key",
-        api_secret="trader-secret",
-        name="trader",
-        balances={"USDT": Decimal(100_000_000), "BTC": Decimal(2000)},
-    )
+def _config(jump: SharedJump, market: FarMarket) -> TestnetConfig:
+    """A market that moves, and limits that nobody meets."""
+    accounts = [
+        AccountConfig(
+            api_key=f"{name}-key",
+            api_secret=f"{name}-secret",
+            name=name,
+            balances={asset: Decimal(amount) for asset, amount in balances.items()},
+        )
+        for name, balances in (("trader", market.balances), ("other", market.others))
+    ]
     return TestnetConfig(
-        accounts=(trader,),
-        market=MarketSpec("synthetic"),
+        accounts=tuple(accounts),
+        market=MarketSpec(market.kind),
         speed=Decimal(60),
         limits=_UNLIMITED,
-        seed=seed,
+        seed=market.seed,
+        exchange_info=Path(market.listing) if market.listing else None,
         clock=TheirClock(jump),
         history=HistoryCaps(orders_per_account=_ALL, requests=_ALL),
     )
 
 
-async def _serve(jump: SharedJump, seed: int) -> None:
+async def _serve(config: TestnetConfig) -> None:
     """Tell the address, and serve until whoever started this closes its end of stdin."""
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
-    async with LocalTestnet(_config(jump, seed)) as venue:
+    async with LocalTestnet(config) as venue:
         sys.stdout.write(f"{venue.url}\n")
         sys.stdout.flush()
         loop.add_reader(sys.stdin, ended.set)
@@ -113,4 +134,5 @@ async def _serve(jump: SharedJump, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(SharedJump(Path(sys.argv[1])), int(sys.argv[2])))
+    made_of = FarMarket(**json.loads(sys.argv[2]))
+    asyncio.run(_serve(_config(SharedJump(Path(sys.argv[1])), made_of)))
