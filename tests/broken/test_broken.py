@@ -12,6 +12,7 @@ from tests.system.markets import account, venue
 from tests.system.scenarios import (
     a_looser_limit_is_saved,
     decisions_meet_a_fault,
+    killed_9_after_the_signal,
     killed_while_an_order_is_unanswered,
     many_at_once_under_one_limit,
     signalled_in_the_middle,
@@ -32,6 +33,25 @@ async def test_without_the_gate_before_the_bytes_a_waiting_order_leaves(install:
         )
         with pytest.raises(AssertionError, match="signed after the latch"):
             await tripped_while_an_order_waits_for_a_connection(trader, market)
+
+
+async def test_with_the_gate_before_the_pool_a_waiting_order_leaves(install: Install) -> None:
+    async with venue(account(USDT="1000000")) as market:
+        trader = install(
+            market.url,
+            program=program("gate_before_the_pool"),
+            broker={"broker": {"binance": {"timeout_seconds": 3}}},
+            daemon={"max_concurrent_decisions": 100},
+        )
+        with pytest.raises(AssertionError, match="signed after the latch"):
+            await tripped_while_an_order_waits_for_a_connection(trader, market)
+
+
+async def test_with_the_latch_in_memory_only_a_restart_trades(install: Install) -> None:
+    async with venue() as market:
+        trader = install(market.url, program=program("latch_in_memory_only"))
+        with pytest.raises(AssertionError, match="the restart is RUNNING"):
+            await killed_9_after_the_signal(trader)
 
 
 async def test_a_daemon_that_ignores_the_switch_goes_on_sending(install: Install) -> None:

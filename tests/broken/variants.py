@@ -12,12 +12,14 @@ from typing import Any
 
 from otonom_trader.brokers.account_book import AccountBook
 from otonom_trader.brokers.binance.broker import BinanceBroker
+from otonom_trader.brokers.binance.errors import Reply
 from otonom_trader.brokers.binance.transport.governor import Lane, Toll
 from otonom_trader.brokers.binance.transport.signed_rest import LiveTransport
+from otonom_trader.brokers.binance.transport.signing import Params
 from otonom_trader.brokers.binance.transport.weights import PLACE_OR_CANCEL
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.outcomes import Carried, Outcomes
-from otonom_trader.daemon import configuration_change
+from otonom_trader.daemon import configuration_change, kill
 from otonom_trader.daemon.entry import main
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.domain.intent import Entry, Intent
@@ -38,6 +40,24 @@ def gate_removed() -> None:
         return Toll(self.governor, PLACE_OR_CANCEL, Lane.ORDER, orders=orders)
 
     put(LiveTransport, "_order_toll", ungated)
+
+
+def gate_before_the_pool() -> None:
+    """The kill switch is asked once more as an order sets out, before it waits for a connection."""
+    gate_removed()
+    place = LiveTransport.place
+
+    async def ask_and_place(self: LiveTransport, params: Params) -> Reply:
+        assert self._gate is not None
+        self._gate.check()
+        return await place(self, params)
+
+    put(LiveTransport, "place", ask_and_place)
+
+
+def latch_in_memory_only() -> None:
+    """The latch file is never written."""
+    put(kill, "append_latch", lambda *_: None)
 
 
 def switch_ignored() -> None:
@@ -107,6 +127,8 @@ VARIANTS: dict[str, Callable[[], None]] = {
     variant.__name__: variant
     for variant in (
         gate_removed,
+        gate_before_the_pool,
+        latch_in_memory_only,
         switch_ignored,
         resend_on_timeout,
         timeout_is_failure,

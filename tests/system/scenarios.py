@@ -150,6 +150,23 @@ async def signalled_in_the_middle(
     checks.nothing_sent_after_the_latch(market.truth(), latched_ms, signalled_ms)
 
 
+async def killed_9_after_the_signal(trader: Installation) -> DaemonProcess:
+    """SIGUSR1, and kill -9 once the daemon says that it is halted: the next start is halted too."""
+    daemon = await (await trader.start()).in_state("RUNNING")
+    daemon.send(signal.SIGUSR1)
+    await daemon.logged("kill.tripped")
+    await daemon.kill_9()
+    again = await trader.start()
+
+    def settled() -> list[str]:
+        states = [line["state"] for line in again.events("state.changed")]
+        return [state for state in states if state in ("HALTED", "RUNNING")]
+
+    (state, *_) = await until(settled, "a state")
+    assert state == "HALTED", f"the restart is {state}"
+    return again
+
+
 async def latched_at_ms(trader: Installation) -> float:
     """Return when the latch says that it was tripped, epoch milliseconds."""
     latch = trader.state_dir / "kill.latch"
