@@ -107,7 +107,9 @@ async def open_counter(folder: Path) -> AsyncIterator[Counter]:
         stack.callback(configure_logging("json", "info", log_file).close)
         journal = await stack.enter_async_context(Journal(settings.journal_path, clock=CLOCK))
         alarm = Alarm(_fail, _fail)
-        desk = await open_desk(stack, config, settings.paper, journal, lifecycle, CLOCK, alarm)
+        desk = await open_desk(
+            stack, config, settings.paper, journal, lifecycle, CLOCK, alarm, on_loss=_fail
+        )
         await desk.broker.refresh()
         counter = Counter(desk, count())
         await counter.stock_up()

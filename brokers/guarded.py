@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Self
 
 from otonom_trader.brokers.account_book import AccountBook
+from otonom_trader.brokers.activity_book import ActivityBook
 from otonom_trader.brokers.base import PositionRow, Venue
 from otonom_trader.brokers.by_hand import plan_by_hand
 from otonom_trader.brokers.outcomes import UNKNOWN_MESSAGE, Carried, Outcomes
@@ -31,8 +32,10 @@ from otonom_trader.domain.market import Instrument, MarketSnapshot
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
 from otonom_trader.domain.ports import Clock, HealthWatch, IntentLog, KillGate
+from otonom_trader.domain.resting import Leg
 from otonom_trader.domain.verdict import Verdict
-from otonom_trader.risk.exposure import Exposure
+from otonom_trader.risk.checks.losses import halting_loss
+from otonom_trader.risk.exposure import Exposure, Proposal
 from otonom_trader.risk.limits import RiskGuardrails
 from otonom_trader.risk.pipeline import denial, judge, rejection_message
 
@@ -52,7 +55,8 @@ class GuardedBroker:
     record under the account's lock, then the kill gate and the bytes, then book the outcome.
     `intents` may be left out in off and shadow only. `paper` is the paper leg, `shadow` the account
     that shadow orders are judged on; without it that is the venue's own. `heed` is told code and
-    message of all that the venue answers; `health` hears how it does.
+    message of all that the venue answers, `health` hears how it does, `on_loss` of a loss for which
+    trading must halt.
     Source: the guide, "Risk Guardrails"; design.md, "One decision's way".
     """
 
@@ -70,6 +74,7 @@ class GuardedBroker:
         taker_fee_pct: Decimal = DEFAULT_TAKER_FEE_PCT,
         heed: Callable[[str | None, str], None] = lambda _code, _message: None,
         health: HealthWatch | None = None,
+        on_loss: Callable[[str], None] = lambda _message: None,
     ) -> None:
         self.venue = underlying_broker
         self.guardrails = guardrails
@@ -81,13 +86,15 @@ class GuardedBroker:
         self._intents = intents
         self._gate = gate
         self._clock = clock or SystemClock()
+        self.activity = ActivityBook(intents, self._clock)
         self.outcomes = Outcomes(
-            self.account, shadow, intents, self.mode, self._clock, taker_fee_pct
+            self.account, self.activity, shadow, intents, self.mode, self._clock, taker_fee_pct
         )
         self.resting = self.outcomes.resting
         self._taker_fee_pct = taker_fee_pct
         self._heed = heed
         self._health = health
+        self._on_loss = on_loss
         self._lock = asyncio.Lock()  # from judging to the record, on the paper account
 
     async def __aenter__(self) -> Self:
@@ -144,6 +151,7 @@ class GuardedBroker:
         account = await self.venue.get_account_key()
         arrived_ns = self._clock.monotonic_ns()
         async with self._lock:
+            await self.activity.take_up(account)
             prepared = await self._judge_and_record(plan, account, current_equity, arrived_ns)
         if on_recorded is not None:
             on_recorded()
@@ -199,9 +207,13 @@ class GuardedBroker:
         """Put an order on record that the venue has already, as a restored journal may not know."""
         account = await self.venue.get_account_key()
         async with self._lock:
-            intent = intent_of(plan, account, self._reservation(plan), None, self._clock.now())
+            await self.activity.take_up(account)
+            reservation, now = self._reservation(plan), self._clock.now()
+            worth = self._proposal(plan, reservation).notional
+            intent = intent_of(plan, account, reservation, None, now, worth, self._taker_fee_pct)
             await self._write(Entry(plan.claim, market=plan.market, intent=intent))
             self.account.reserve(intent.client_order_id, intent.reservation)
+            self.activity.record(intent)
         return await self.outcomes.settle(intent, found)
 
     async def refresh(self) -> None:
@@ -237,12 +249,28 @@ class GuardedBroker:
         if halted is not None:
             return []
         async with self._lock, self.outcomes.lock:
-            return await self.resting.meet(market)
+            return await self._counted(await self.resting.meet(market))
 
     async def cancel_resting(self) -> list[Moved]:
         """End all that rests in simulations, as a kill does at the venue."""
         async with self._lock, self.outcomes.lock:
-            return await self.resting.cancel_all()
+            return await self._counted(await self.resting.cancel_all())
+
+    async def _counted(self, moved: list[Moved]) -> list[Moved]:
+        """Take over what has become of orders that shadow expects to rest at the venue."""
+        for resting, row in moved:
+            if resting.leg is Leg.EXPECTED and row is not None:
+                order = resting.order
+                await self.activity.settle(order.client_order_id or "", order.side, row)
+        return moved
+
+    async def watch_equity(self) -> None:
+        """Note what the account is worth now, and tell of a loss for which trading must halt.
+
+        Raises `JournalError`.
+        """
+        self._look_at_loss(self.exposure())
+        await self.activity.keep_marks()
 
     async def freshen(self, instrument: Instrument, market: MarketSnapshot | None) -> None:
         """Read account and marks where judging `instrument` would see them missing or stale.
@@ -301,7 +329,8 @@ class GuardedBroker:
         began_ns = self._clock.monotonic_ns()
         halted, only_paper = self._halted()
         reservation = self._reservation(plan)
-        verdicts, equity = self._judge(plan, reservation, current_equity, halted)
+        proposal = self._proposal(plan, reservation)
+        verdicts, equity = self._judge(proposal, current_equity, halted)
         stages[Stage.JUDGE.value] = self._clock.monotonic_ns() - began_ns
         denied = denial(verdicts)
         paper, change = self._paper_leg(plan, denied)
@@ -314,36 +343,45 @@ class GuardedBroker:
             reason = f"Not sent: {only_paper}" if denied is None else rejection_message(denied)
             row = unsent_row(plan, self.mode, denied, only_paper, paper, stages, self._clock.now())
             return await self._record_unsent(plan, entry, denied, row, reason)
-        intent = intent_of(plan, account, reservation, paper, self._clock.now())
+        now, fee_pct = self._clock.now(), self._taker_fee_pct
+        intent = intent_of(plan, account, reservation, paper, now, proposal.notional, fee_pct)
         began_ns = self._clock.monotonic_ns()
         await self._write(replace(entry, intent=intent))
         stages[Stage.INTENT.value] = self._clock.monotonic_ns() - began_ns
         self.account.reserve(intent.client_order_id, intent.reservation)
+        self.activity.record(intent)
         return intent, stages
 
     def _reservation(self, plan: Plan) -> Reservation:
         return reservation_of(plan, self.guardrails.price_collar_pct, self._taker_fee_pct)
 
+    def _proposal(self, plan: Plan, reservation: Reservation) -> Proposal:
+        rate, now_ns = self.rate(plan.symbol.quote), self._clock.monotonic_ns()
+        return proposal_of(plan, rate, now_ns, self._clock.now(), reservation)
+
     def _judge(
-        self,
-        plan: Plan,
-        reservation: Reservation,
-        current_equity: Decimal | None,
-        halted: str | None,
+        self, proposal: Proposal, current_equity: Decimal | None, halted: str | None
     ) -> tuple[tuple[Verdict, ...], Decimal | None]:
         exposure = self.exposure()
+        self._look_at_loss(exposure)
+        activity = self.activity.activity(proposal.symbol)
         if self.mode is Mode.LIVE:
             if exposure.equity is not None and current_equity is not None:
                 exposure = replace(exposure, equity=min(exposure.equity, current_equity))
         elif exposure.equity is None and current_equity is not None:
             exposure = replace(exposure, equity=current_equity, age_seconds=ZERO)
-        rate = self.rate(plan.symbol.quote)
-        now_ns = self._clock.monotonic_ns()
-        proposal = proposal_of(plan, rate, now_ns, self._clock.now(), reservation)
-        verdicts = judge(
-            proposal, exposure, self.guardrails, halted, monotonic_ns=self._clock.monotonic_ns
-        )
+        limits, monotonic_ns = self.guardrails, self._clock.monotonic_ns
+        verdicts = judge(proposal, exposure, limits, halted, activity, monotonic_ns=monotonic_ns)
         return verdicts, exposure.equity
+
+    def _look_at_loss(self, exposure: Exposure) -> None:
+        """Note what the account is worth, and tell of a loss beyond its limit; off has no risk."""
+        self.activity.observe(exposure.equity)
+        if self.mode is Mode.OFF:
+            return
+        loss = halting_loss(exposure.equity, self.activity.marks, self.guardrails)
+        if loss is not None:
+            self._on_loss(loss.message)
 
     def _halted(self) -> tuple[str | None, str | None]:
         """Return why trading is halted, and why only paper may go on; None where it is not so."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from otonom_trader.brokers.account_book import AccountBook
+from otonom_trader.brokers.activity_book import ActivityBook
 from otonom_trader.brokers.paper import SimulatedAccount, charge
 from otonom_trader.brokers.plan import expected_of, unsent
 from otonom_trader.brokers.resting import RestingOrders
@@ -74,6 +75,7 @@ class Outcomes:
     def __init__(
         self,
         account: AccountBook,
+        activity: ActivityBook,
         shadow: SimulatedAccount | None,
         intents: IntentLog | None,
         mode: Mode,
@@ -81,6 +83,7 @@ class Outcomes:
         taker_fee_pct: Decimal,
     ) -> None:
         self._account = account
+        self._activity = activity
         self.resting = RestingOrders(account, intents, clock, self.paper_moved)
         self._taker_fee_pct = taker_fee_pct
         self._shadow = shadow
@@ -177,6 +180,7 @@ class Outcomes:
             if rests is not None and self._shadow is not None:
                 met = [Level(fill.price, fill.qty) for fill in result.fills]
                 self.resting.hold(rests, self._shadow, met)
+            await self._activity.settle(intent.client_order_id, intent.order.side, row)
         return Carried(result, row, is_news=not has_ended and _differ(before, row))
 
     def paper_moved(self, client_order_id: str, paper: SimulatedFill) -> None:
@@ -206,6 +210,7 @@ class Outcomes:
         left = intent.order.qty - earlier.filled_qty
         reservation = replace(intent.reservation, qty=left)
         self._account.reserve(intent.client_order_id, reservation)
+        self._activity.take_up_order(intent)
         if row is not None:
             known = OrderResult(
                 OrderState.UNKNOWN if row.outcome is Outcome.UNKNOWN else OrderState.ACCEPTED,

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from otonom_trader.brokers.paper import PaperBroker, taken_at_once
 from otonom_trader.domain.account import AccountKey
+from otonom_trader.domain.activity import counted_notional
 from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.compare import paper_outcome, with_paper
 from otonom_trader.domain.decision import Decision
@@ -144,8 +145,13 @@ def intent_of(
     reservation: Reservation,
     paper: SimulatedFill | None,
     now: datetime,
+    notional: Decimal | None = None,
+    taker_fee_pct: Decimal = ZERO,
 ) -> Intent:
-    """Return what is written down before the order of `plan` leaves."""
+    """Return what is written down before the order of `plan` leaves.
+
+    `notional` is what it was judged to be worth, in the account currency.
+    """
     decision = plan.claim.item
     return Intent(
         client_order_id=plan.order.client_order_id or "",
@@ -158,6 +164,8 @@ def intent_of(
         requested_qty=plan.requested_qty,
         recorded_at=now,
         expires_at=decision.expires_at if isinstance(decision, Decision) else None,
+        notional=counted_notional(notional or ZERO),
+        fee_pct=taker_fee_pct,
     )
 
 

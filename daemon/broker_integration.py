@@ -14,7 +14,7 @@ from otonom_trader.daemon.alarm import Alarm
 from otonom_trader.daemon.breaker import Breaker
 from otonom_trader.daemon.desk import Desk, open_desk
 from otonom_trader.daemon.executor import ShadowModeExecutor
-from otonom_trader.daemon.kill import process_switch
+from otonom_trader.daemon.kill import LOSS, process_switch
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.daemon.locks import state_dir_lock
 from otonom_trader.daemon.reconcile import Reconciler
@@ -99,7 +99,17 @@ class StandaloneExecutor:
         breaker = Breaker(config.health_breaker, lifecycle, journal, clock)
         if config.mode is not Mode.OFF:
             await breaker.begin()
-        desk = await open_desk(stack, config, Paper(), journal, lifecycle, clock, alarm, breaker)
+        desk = await open_desk(
+            stack,
+            config,
+            Paper(),
+            journal,
+            lifecycle,
+            clock,
+            alarm,
+            breaker,
+            on_loss=lambda why: _halt(lifecycle, why, LOSS),
+        )
         resolver = Resolver(desk.broker, clock)
         reconciler = Reconciler(desk.broker, resolver, journal, clock, config.base_url)
         await reconciler.take_up_earlier_orders()

@@ -3,6 +3,7 @@
 Used by the daemon and by `create_shadow_executor` alike.
 """
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -53,9 +54,12 @@ async def open_desk(
     clock: Clock,
     alarm: Alarm,
     health: HealthWatch | None = None,
+    *,
+    on_loss: Callable[[str], None],
 ) -> Desk:
     """Reach the venue and build what trades on it; `stack` closes it. `health` hears of the venue.
 
+    `on_loss` is told of a loss for which trading must halt.
     Raises `NotPermitted` when the venue or the configuration refuses for good, `VenueUnreachable`
     when trying again may help, `AlreadyRunning` when another process trades on the account.
     """
@@ -66,7 +70,9 @@ async def open_desk(
     try:
         account = await venue.get_account_key()
         wrong = await key_objection(venue, config)
-        broker = await _guarded(venue, account, config, paper, journal, gate, clock, alarm, health)
+        broker = await _guarded(
+            venue, account, config, paper, journal, gate, clock, alarm, health, on_loss
+        )
     except (NotSent, OutcomeUnknown, RateLimited) as failure:
         await venue.aclose()
         raise VenueUnreachable(f"the venue cannot be reached: {failure}") from None
@@ -132,6 +138,7 @@ async def _guarded(
     clock: Clock,
     alarm: Alarm,
     health: HealthWatch | None,
+    on_loss: Callable[[str], None],
 ) -> GuardedBroker:
     """Guard `venue`; its simulated accounts open with its balances, in off with paper's."""
     opening = dict(paper.balances)
@@ -154,7 +161,9 @@ async def _guarded(
         taker_fee_pct=paper.fee_pct,
         heed=alarm.heed,
         health=None if config.mode is Mode.OFF else health,
+        on_loss=on_loss,
     )
+    await broker.activity.take_up(account)
     for simulated in (paper_account, shadow):
         if simulated is not None:
             await broker.resting.take_up(journal, simulated)

@@ -57,7 +57,17 @@ async def open_floor(
     Raises as `open_desk` does, and `SourceUnavailable` for a source that can never be read.
     """
     alarm = Alarm(halt.doubt, lambda reason: halt.trip(reason, "venue"))
-    desk = await open_desk(stack, config, settings.paper, journal, lifecycle, clock, alarm, health)
+    desk = await open_desk(
+        stack,
+        config,
+        settings.paper,
+        journal,
+        lifecycle,
+        clock,
+        alarm,
+        health,
+        on_loss=halt.for_loss,
+    )
     sources = await stack.enter_async_context(
         open_sources(_source(entry) for entry in settings.sources)
     )

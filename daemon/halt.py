@@ -12,7 +12,7 @@ import structlog
 
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.kill_switch_file import kill_switch_asked
-from otonom_trader.daemon.kill import DOUBT, KillSwitch, cause
+from otonom_trader.daemon.kill import DOUBT, LOSS, KillSwitch, cause
 from otonom_trader.daemon.withdrawal import Withdrawal
 from otonom_trader.domain.errors import JournalError, NotPermitted, VenueUnreachable
 from otonom_trader.domain.ports import Clock
@@ -77,6 +77,11 @@ class Halt:
         if cause(reason, DOUBT) not in self._causes:
             self.trip(reason, DOUBT)
 
+    def for_loss(self, reason: str) -> None:
+        """Halt for a loss beyond its limit, once: every reading of the account finds it anew."""
+        if not self.switch.cancels:
+            self.trip(reason, LOSS)
+
     async def watch_file(self) -> None:
         """Trip when the configuration file asks for it, even where it is refused otherwise."""
         if not self.switch.tripped and kill_switch_asked(self._broker_yaml):
@@ -123,8 +128,18 @@ class Halt:
         if self._journal.failure is not None:
             raise NotPermitted(f"{self._journal.failure}; restart the daemon, then resume")
 
+    @property
+    def is_for_loss(self) -> bool:
+        """Whether it was a loss that halted."""
+        return any(trip.by == LOSS for trip in self.switch.trips)
+
     async def resume(self, reason: str) -> None:
-        """Clear the latch, on record."""
+        """Clear the latch, on record; a loss for which it was set is accepted by that.
+
+        Raises `JournalError` where that cannot be written.
+        """
+        if self.is_for_loss:
+            await self._journal.forget_equity_marks()
         await self._note("resume", reason)
         self.switch.clear()
         self.withdrawal.reset()

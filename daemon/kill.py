@@ -18,6 +18,8 @@ from otonom_trader.domain.errors import TraderError, TradingHalted
 LATCH = "kill.latch"
 DOUBT: Final = "reconciliation"
 """The door of a contradiction between journal and venue: a person looks before anything ends."""
+LOSS: Final = "guardrail"
+"""The door of a loss beyond its limit."""
 DRY_DRILL: Final = "dry drill"
 """The door of a rehearsal that sends nothing."""
 DRILL: Final = "drill"

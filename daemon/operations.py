@@ -13,7 +13,13 @@ from typing import Any
 from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask
 from otonom_trader.daemon.halt import require_resumable
-from otonom_trader.daemon.kill import KillSwitch, read_latch, require_state_dir, write_latch
+from otonom_trader.daemon.kill import (
+    LOSS,
+    KillSwitch,
+    read_latch,
+    require_state_dir,
+    write_latch,
+)
 from otonom_trader.daemon.locks import holder, wait_for_state_dir_lock
 from otonom_trader.daemon.settings import Settings
 from otonom_trader.domain.clock import SystemClock
@@ -171,6 +177,8 @@ async def _resume(
     try:
         async with _journal(settings) as journal:
             now = SystemClock().now()
+            if any(trip.by == LOSS for trip in switch.trips):
+                await journal.forget_equity_marks()  # whoever resumes accepts the loss
             await journal.record_kill(KillEvent(now, "resume", reason, "otonom-trader resume"))
         switch.clear()
     finally:

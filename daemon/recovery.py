@@ -62,8 +62,10 @@ class Recovery:
         async with self._one_at_a_time:
             # Before the latch goes: no gap to trade in.
             self._lifecycle.enter(DaemonState.RECONCILING)
+            after_loss = self._halt.is_for_loss
             await self._halt.resume(reason)
             self._lifecycle.paper_only = ""
+            floor.broker.activity.begin_anew(after_loss=after_loss)
             await floor.intake.idle()
             await self._reconcile(floor)
         await floor.intake.restart()
@@ -113,6 +115,7 @@ class Recovery:
         """Read the account, and ask after working orders."""
         try:
             await floor.broker.refresh()
+            await floor.broker.watch_equity()
             self._heed(await floor.reconciler.look_at_working_orders())
             self._heed(await floor.resolver.follow_working())
         except VenueError as failure:

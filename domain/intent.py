@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from otonom_trader.domain.account import AccountKey
+from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.decision import Decision, DecisionKey, Malformed
 from otonom_trader.domain.execution import SimulatedFill, TradeExecutionLog
 from otonom_trader.domain.ledger import Ledger, Payment
@@ -55,7 +56,9 @@ class Intent:
     """An order about to leave. Durable before the first byte is sent. Source: promises.md, P3.
 
     `order` carries its client order id and is what goes out; `requested_qty` is what was asked for
-    before rounding to the venue's step. At `expires_at` what is left of it is cancelled.
+    before rounding to the venue's step. At `expires_at` what is left of it is cancelled. `notional`
+    is what it was judged to be worth, in the account currency; `fee_pct` what a trade is taken to
+    cost where the fee is in an asset that is not traded.
     """
 
     client_order_id: str
@@ -68,6 +71,8 @@ class Intent:
     requested_qty: Decimal
     recorded_at: datetime
     expires_at: datetime | None = None
+    notional: Decimal = ZERO
+    fee_pct: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)

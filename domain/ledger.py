@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Self
 
 from otonom_trader.domain.amount import ZERO
-from otonom_trader.domain.order import Side
+from otonom_trader.domain.order import Fill, Side
 from otonom_trader.domain.symbol import Symbol
 
 
@@ -22,6 +22,22 @@ class Cost:
     def average(self) -> Decimal | None:
         """Quote paid per base still held; None when nothing is held."""
         return self.total / self.qty if self.qty else None
+
+    def after(self, base_change: Decimal, quote_change: Decimal) -> "Cost":
+        """Return the cost once a fill has moved so much, net of fees."""
+        if base_change >= 0:  # 0 where the fee took all that was bought: it was paid for
+            return Cost(self.qty + base_change, self.total - quote_change, self.realised)
+        sold = min(-base_change, self.qty)
+        if not sold:
+            # What was held before the ledger began has no known cost: nothing is realised on it.
+            return self
+        cost_of_sold = self.total * (sold / self.qty)
+        received = quote_change * sold / -base_change
+        return Cost(
+            self.qty - sold,
+            ZERO if sold == self.qty else self.total - cost_of_sold,
+            self.realised + received - cost_of_sold,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +91,22 @@ class Ledger:
         for asset, change in payment.changes.items():
             amounts[asset] = amounts.get(asset, ZERO) + change
         costs = dict(self.costs)
-        costs[payment.symbol] = _after(costs.get(payment.symbol, Cost()), payment)
+        before = costs.get(payment.symbol, Cost())
+        costs[payment.symbol] = before.after(payment.base_change, payment.quote_change)
         return type(self)(amounts, costs)
 
 
-def _after(cost: Cost, payment: Payment) -> Cost:
-    if payment.base_change >= 0:  # 0 where the fee took all that was bought: it was paid for
-        return Cost(
-            cost.qty + payment.base_change, cost.total - payment.quote_change, cost.realised
-        )
-    sold = min(-payment.base_change, cost.qty)
-    if not sold:
-        # What was held before the ledger began has no known cost: nothing is realised on it.
-        return cost
-    share = sold / cost.qty
-    cost_of_sold = cost.total * share
-    received = payment.quote_change * sold / -payment.base_change
-    return Cost(
-        cost.qty - sold,
-        ZERO if sold == cost.qty else cost.total - cost_of_sold,
-        cost.realised + received - cost_of_sold,
-    )
+def net_changes(
+    symbol: Symbol, side: Side, fill: Fill, other_fee_pct: Decimal
+) -> tuple[Decimal, Decimal]:
+    """Return what a venue's fill moves of base and quote, net of its fee.
+
+    A fee in a third asset counts as `other_fee_pct` of the quote: what that asset is worth is not
+    known where fills are booked.
+    """
+    base, quote = side.sign * fill.qty, -side.sign * fill.quote_qty
+    if fill.fee_asset == symbol.base:
+        return base - fill.fee, quote
+    if fill.fee_asset == symbol.quote:
+        return base, quote - fill.fee
+    return base, quote - (fill.quote_qty * other_fee_pct / 100 if fill.fee else ZERO)

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Protocol
 
+from otonom_trader.domain.account import AccountKey
+from otonom_trader.domain.activity import EarlierActivity, EquityMarks
 from otonom_trader.domain.execution import TradeExecutionLog
 from otonom_trader.domain.intent import Entry, Intent, LedgerChange
 from otonom_trader.domain.ledger import Ledger
@@ -69,6 +71,17 @@ class IntentLog(Protocol):
         """Write how far a resting order has come, what it paid, and its decision's row after it.
 
         One that has ended is not kept any longer. Returns the row, None before the first outcome.
+        """
+
+    async def earlier_activity(self, account: AccountKey) -> EarlierActivity:
+        """Return what `account` has ordered and owned before now."""
+
+    async def record_equity_marks(self, account: AccountKey, marks: EquityMarks) -> None:
+        """Note what losses of `account` are measured from."""
+
+    async def losses_in_a_row(self, account: AccountKey) -> int:
+        """Return how many closing orders of `account` have lost since one that did not, or since
+        trading was last resumed.
         """
 
 

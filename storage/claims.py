@@ -12,7 +12,7 @@ from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.intent import Claim, Entry, Intent, SourcePosition
 from otonom_trader.domain.market import Level
 from otonom_trader.domain.symbol import Symbol
-from otonom_trader.storage import ledgers, resting
+from otonom_trader.storage import activity, ledgers, resting
 from otonom_trader.storage.errors import DuplicateDecision
 from otonom_trader.storage.ledgers import Known
 from otonom_trader.storage.order_rows import ORDER_COLUMNS, intent_row
@@ -187,6 +187,7 @@ def _intend(
 ) -> None:
     account = _account(connection, accounts, intent.account)
     connection.execute(_INSERT_ORDER, (decision, account, instant(now), *intent_row(intent)))
+    activity.count_intent(connection, account, intent)
 
 
 def _account(

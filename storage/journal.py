@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from otonom_trader.domain.account import AccountKey
+from otonom_trader.domain.activity import EarlierActivity, EquityMarks
 from otonom_trader.domain.decision import DecisionKey
 from otonom_trader.domain.execution import TradeExecutionLog
 from otonom_trader.domain.intent import Entry, Intent, LedgerChange, OpenIntent, SourcePosition
@@ -18,6 +19,7 @@ from otonom_trader.domain.resting import RestingOrder
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.storage import (
+    activity,
     claims,
     drills,
     events,
@@ -146,6 +148,14 @@ class Journal:
             events.insert_configuration, hash_, text, version, diff, self._clock.now()
         )
 
+    async def record_equity_marks(self, account: AccountKey, marks: EquityMarks) -> None:
+        """Note what losses of `account` are measured from."""
+        await self._write(activity.write_marks, account, marks)
+
+    async def forget_equity_marks(self) -> None:
+        """Have losses of every account measured from the next reading on."""
+        await self._write(activity.forget_marks)
+
     async def record_ban(self, venue: str, until: datetime) -> None:
         """Note until when `venue` takes no request from this address."""
         await self._write(venue_notes.write_ban, venue, until)
@@ -231,6 +241,14 @@ class Journal:
     async def last_configuration(self) -> str | None:
         """Return the text of the configuration that was applied last, None before the first."""
         return await self._read(events.select_last_configuration)
+
+    async def earlier_activity(self, account: AccountKey) -> EarlierActivity:
+        """Return what `account` has ordered and owned before now."""
+        return await self._read(activity.earlier, account, self._clock.now())
+
+    async def losses_in_a_row(self, account: AccountKey) -> int:
+        """Return how many closing orders of `account` have lost; see `IntentLog`."""
+        return await self._read(activity.account_losses, account)
 
     async def kill_events(self) -> list[events.KillEvent]:
         """Return all kills and resumes, newest last."""

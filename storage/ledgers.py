@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from otonom_trader.domain.intent import LedgerChange
 from otonom_trader.domain.ledger import Cost, Ledger, Payment
+from otonom_trader.storage.closings import realised_between
 from otonom_trader.storage.errors import JournalConflict
 from otonom_trader.storage.rows import amounts_text, digits, instant, read_amounts
 
@@ -51,9 +52,10 @@ def book(
     decision: int,
     change: LedgerChange,
     now: datetime,
-) -> None:
+) -> Decimal | None:
     """Append a payment and write what the account comes to.
 
+    Returns what it has realised, in quote, None where nothing of known cost was sold.
     `JournalConflict` where ``change.after`` is not the stored account with the payment applied:
     whoever computed it did not know of an entry, or of one that was not written.
     """
@@ -86,6 +88,7 @@ def book(
         (seq, payment.symbol, digits(cost.qty), digits(cost.total), digits(cost.realised)),
     )
     known[change.ledger] = seq, after
+    return realised_between(before.costs.get(payment.symbol, Cost()), cost)
 
 
 def is_booked(connection: sqlite3.Connection, decision: int, change: LedgerChange) -> bool:

@@ -28,7 +28,7 @@ ORDER_COLUMNS = (
     "client_order_id", "symbol", "venue_symbol", "side", "qty", "price", "order_type",
     "time_in_force", "requested_qty", "reserved_qty", "reserved_price", "paper_status", "paper_qty",
     "paper_quote_qty", "paper_fee", "paper_fee_asset", "recorded_at", "expires_at",
-    "stop_price", "trailing_delta_bps", "iceberg_qty",
+    "stop_price", "trailing_delta_bps", "iceberg_qty", "notional", "fee_pct",
 )  # fmt: skip
 """The columns of `intent_row`."""
 
@@ -60,6 +60,8 @@ def intent_row(intent: Intent) -> tuple[Value, ...]:
         optional_digits(order.stop_price),
         order.trailing_delta_bps,
         optional_digits(order.iceberg_qty),
+        digits(intent.notional),
+        digits(intent.fee_pct),
     )
 
 
@@ -90,6 +92,8 @@ def read_intent(row: sqlite3.Row) -> Intent:
         requested_qty=Decimal(row["requested_qty"]),
         recorded_at=datetime.fromisoformat(row["recorded_at"]),
         expires_at=read_instant(row["expires_at"]),
+        notional=Decimal(row["notional"]),
+        fee_pct=Decimal(row["fee_pct"]),
     )
 
 

@@ -12,9 +12,9 @@ from otonom_trader.domain.errors import JournalError
 from otonom_trader.domain.execution import Outcome, TradeExecutionLog
 from otonom_trader.domain.intent import Intent, LedgerChange
 from otonom_trader.domain.mode import Mode
-from otonom_trader.domain.order import Fill, OrderResult
+from otonom_trader.domain.order import Fill, OrderResult, Side
 from otonom_trader.domain.resting import Leg, RestingOrder
-from otonom_trader.storage import ledgers, queries, resting
+from otonom_trader.storage import activity, closings, ledgers, queries, resting
 from otonom_trader.storage.errors import JournalConflict
 from otonom_trader.storage.execution_rows import EXECUTION_COLUMNS, execution_row
 from otonom_trader.storage.order_rows import (
@@ -73,8 +73,11 @@ def settle(
     order, decision, account, terminal, filled, outcome, *standing = row
     before = read_standing(standing)
     after = merged(before, result, settles=execution.terminal or execution.mode != Mode.LIVE)
+    realised = None
     if result.fills:
-        _book_fills(connection, intent, order, account, result.fills)
+        fresh = _book_fills(connection, intent, order, account, result.fills)
+        if execution.mode == Mode.LIVE:
+            realised = _book_costs(connection, account, intent, fresh)
         after = _at_least(after, *_filled(connection, order))
     if after.filled_qty > intent.order.qty:
         raise JournalConflict(
@@ -83,14 +86,22 @@ def settle(
         )
     if after != before:
         connection.execute(_UPDATE_ORDER, (instant(now), *standing_row(after), order))
+    was = activity.NOTHING_KNOWN
     if outcome is None:
         insert_execution(connection, decision, execution, now)
+        is_ = activity.Known.of(execution)
     else:
+        was = is_ = activity.Known(Outcome(outcome), Decimal(filled), bool(terminal))
         rank = ExecutionRank(bool(terminal), Decimal(filled), outcome != Outcome.UNKNOWN)
         if rank.gives_way_to(ExecutionRank.of(execution)):
             _replace_execution(connection, decision, execution, now)
+            is_ = activity.Known.of(execution)
     if shadow is not None and not ledgers.is_booked(connection, decision, shadow):
-        ledgers.book(connection, known, decision, shadow, now)
+        realised = ledgers.book(connection, known, decision, shadow, now)
+    closings.realise(connection, order, realised)
+    activity.recount(connection, account, intent, was, is_)
+    if is_.ended and intent.order.side is Side.SELL:
+        closings.close(connection, account, order, now)
     if rests is not None:
         resting.insert(connection, decision, rests)
 
@@ -109,19 +120,27 @@ def move_resting(
         (storable(key.source), storable(key.id)),
     ).fetchone()
     resting.update(connection, decision, moved)
+    realised = None
     if change is not None:
-        ledgers.book(connection, known, decision, change, now)
+        realised = ledgers.book(connection, known, decision, change, now)
     if moved.leg is Leg.PAPER:
         connection.execute(
             "UPDATE orders SET paper_status = ?, paper_qty = ?, paper_quote_qty = ?, paper_fee = ?,"
-            " paper_fee_asset = ? WHERE decision = ?",
-            (*paper_row(moved.so_far), decision),
+            " paper_fee_asset = ? WHERE client_order_id = ?",
+            (*paper_row(moved.so_far), moved.order.client_order_id),
         )
     row = queries.execution(connection, key)
     if row is None:
         return None
     after = with_resting(row, moved)
     _replace_execution(connection, decision, after, now)
+    if moved.leg is Leg.EXPECTED:
+        order, account, intent = queries.order_of(connection, moved.order.client_order_id or "")
+        closings.realise(connection, order, realised)
+        was, is_ = activity.Known.of(row), activity.Known.of(after)
+        activity.recount(connection, account, intent, was, is_)
+        if is_.ended and intent.order.side is Side.SELL:
+            closings.close(connection, account, order, now)
     return after
 
 
@@ -157,7 +176,9 @@ def _book_fills(
     order: int,
     account: int,
     fills: Iterable[Fill],
-) -> None:
+) -> list[Fill]:
+    """Write what is not written yet of `fills`, and return it."""
+    fresh: list[Fill] = []
     for fill in fills:
         identity = (account, intent.symbol.canonical, fill.trade_id, intent.order.side.value)
         written = connection.execute(
@@ -167,6 +188,7 @@ def _book_fills(
         ).fetchone()
         if written is None:
             _insert_fill(connection, order, identity, fill)
+            fresh.append(fill)
         elif (written[0], Decimal(written[1]), Decimal(written[2])) != (
             order,
             fill.price,
@@ -176,6 +198,15 @@ def _book_fills(
                 f"trade {fill.trade_id} of {intent.symbol} is written with another order, price or "
                 f"quantity than {intent.client_order_id} now tells"
             )
+    return fresh
+
+
+def _book_costs(
+    connection: sqlite3.Connection, account: int, intent: Intent, fresh: Iterable[Fill]
+) -> Decimal | None:
+    booked = (closings.book_cost(connection, account, intent, fill) for fill in fresh)
+    sold = [realised for realised in booked if realised is not None]
+    return sum(sold, ZERO) if sold else None
 
 
 def _insert_fill(

@@ -64,6 +64,13 @@ def open_intents(connection: sqlite3.Connection) -> list[OpenIntent]:
     ]
 
 
+def order_of(connection: sqlite3.Connection, client_order_id: str) -> tuple[int, int, Intent]:
+    """The row of an order, that of its account, and its intent."""
+    where = f"{_ORDER_WITH_DECISION} WHERE o.client_order_id = ?"
+    (row,) = _rows(connection, where, client_order_id)
+    return row["seq"], row["account"], read_intent(row)
+
+
 def trade_mark(connection: sqlite3.Connection, account: AccountKey, symbol: str) -> str | None:
     """The trade id to ask from for what may be missing: that of a fill some way back.
 

@@ -314,6 +314,52 @@ CREATE TABLE drills (
     orders_cancelled INTEGER NOT NULL,
     verified_ms REAL
 ) STRICT;
+
+-- What an order was judged to be worth, in the account currency; what it is taken to cost where its
+-- fee is in a third asset; and what it has realised so far against the cost of what it sold, in
+-- quote, NULL where nothing of known cost was sold.
+ALTER TABLE orders ADD COLUMN notional TEXT NOT NULL DEFAULT '0';
+ALTER TABLE orders ADD COLUMN fee_pct TEXT NOT NULL DEFAULT '0';
+ALTER TABLE orders ADD COLUMN realised TEXT;
+
+-- What was ordered, by account, UTC day and symbol: ended orders by what they filled, others whole.
+CREATE TABLE order_days (
+    account INTEGER NOT NULL REFERENCES accounts (seq),
+    day TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    orders INTEGER NOT NULL,
+    notional TEXT NOT NULL,
+    last_at TEXT NOT NULL,
+    PRIMARY KEY (account, day, symbol)
+) STRICT, WITHOUT ROWID;
+
+-- What own fills of a live account cost, by symbol; simulated accounts have theirs in ledger_costs.
+CREATE TABLE costs (
+    account INTEGER NOT NULL REFERENCES accounts (seq),
+    symbol TEXT NOT NULL,
+    qty TEXT NOT NULL,
+    total TEXT NOT NULL,
+    realised TEXT NOT NULL,
+    PRIMARY KEY (account, symbol)
+) STRICT, WITHOUT ROWID;
+
+-- Orders that sold something of known cost, as they ended.
+CREATE TABLE closings (
+    seq INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL REFERENCES accounts (seq),
+    "order" INTEGER NOT NULL UNIQUE REFERENCES orders (seq),
+    realised TEXT NOT NULL,
+    at TEXT NOT NULL
+) STRICT;
+CREATE INDEX closings_of_account ON closings (account, seq);
+
+-- What losses are measured from.
+CREATE TABLE equity_marks (
+    account INTEGER PRIMARY KEY REFERENCES accounts (seq),
+    day TEXT NOT NULL,
+    day_start TEXT NOT NULL,
+    highest TEXT NOT NULL
+) STRICT;
 """
 
 MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4)

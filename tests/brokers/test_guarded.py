@@ -17,6 +17,7 @@ from otonom_trader.brokers.off import OffVenue
 from otonom_trader.brokers.paper import PaperBroker, SimulatedAccount
 from otonom_trader.brokers.plan import Plan
 from otonom_trader.domain.account import AccountKey, AccountSnapshot
+from otonom_trader.domain.activity import EarlierActivity, EquityMarks
 from otonom_trader.domain.decision import Decision, DecisionKey, Direction
 from otonom_trader.domain.errors import (
     JournalError,
@@ -128,6 +129,15 @@ class Notebook:
     ) -> TradeExecutionLog | None:
         await self._write("move_resting")
         return None
+
+    async def earlier_activity(self, account: AccountKey) -> EarlierActivity:
+        return EarlierActivity()
+
+    async def record_equity_marks(self, account: AccountKey, marks: EquityMarks) -> None:
+        await self._write("record_equity_marks")
+
+    async def losses_in_a_row(self, account: AccountKey) -> int:
+        return 0
 
     async def _write(self, name: str) -> None:
         await asyncio.sleep(0)  # noqa: TID251  takes no time

@@ -368,7 +368,9 @@ async def _opened(
     journal = await stack.enter_async_context(Journal(folder / "journal.db", clock=clock))
     halt = Halt(switch, journal, clock, folder / "broker.yaml")
     alarm = Alarm(halt.doubt, lambda reason: halt.trip(reason, "venue"))
-    desk: Desk = await open_desk(stack, config, Paper(), journal, lifecycle, clock, alarm)
+    desk: Desk = await open_desk(
+        stack, config, Paper(), journal, lifecycle, clock, alarm, on_loss=halt.for_loss
+    )
     resolver = Resolver(desk.broker, clock)
     reconciler = Reconciler(desk.broker, resolver, journal, clock, config.base_url)
     intake = NoSource(
