@@ -13,7 +13,8 @@ from otonom_trader.brokers.config_layers import DEFAULT
 from otonom_trader.daemon.configuration import Configuration
 from otonom_trader.risk.tightening import loosened, no_higher
 
-_REMEDY = "restart the daemon to apply the file"
+RESTART = "restart the daemon to apply the file"
+"""What is to be done about every objection."""
 _KEYS = ("api_key", "api_secret")
 
 
@@ -42,7 +43,7 @@ def differences(old: Configuration, new: Configuration) -> tuple[Change, ...]:
 
 
 def objections(old: Configuration, new: Configuration, *, halted: bool) -> tuple[str, ...]:
-    """Return for each change that needs a restart one sentence; empty where all may be applied.
+    """Return for each change that needs a `RESTART` why; empty where all may be applied.
 
     While trading is `halted` the latch stands in the place of ``kill_switch: true``, and saving
     ``false`` opens nothing.
@@ -73,13 +74,13 @@ def _objection(change: Change, new: Configuration) -> str:
     place = "" if told is None or told.origin == DEFAULT else f"{told.origin}: "
     loosens = change.key.startswith(("risk_guardrails.", "health_breaker."))
     why = "loosens a limit" if loosens else "is not changed while trading"
-    return f"{place}{change}: that {why}; {_REMEDY}"
+    return f"{place}{change}: that {why}"
 
 
 def _changed_keys(old: BrokerConfig, new: BrokerConfig) -> tuple[str, ...]:
     """Return what is to be said of another key or secret, whose values are never told."""
     return tuple(
-        f"broker.binance.{name} is another one: that is not changed while trading; {_REMEDY}"
+        f"broker.binance.{name} is another one: that is not changed while trading"
         for name in _KEYS
         if getattr(old, name) != getattr(new, name)
     )

@@ -139,4 +139,9 @@ class Drills:
                 "measured and on record, but somebody else has killed meanwhile: look, then "
                 "otonom-trader resume --reason TEXT"
             )
+        if self._lifecycle.paper_only:
+            raise NotPermitted(
+                "measured and on record, but the venue answers too badly meanwhile: look, then "
+                "otonom-trader resume --reason TEXT"
+            )
         await self._resume("drill")

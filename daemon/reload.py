@@ -15,6 +15,7 @@ import structlog
 
 from otonom_trader.daemon.configuration import Configuration, ConfigurationFiles, Texts
 from otonom_trader.daemon.configuration_change import (
+    RESTART,
     Change,
     changes_of,
     differences,
@@ -65,7 +66,7 @@ class Reload:
     async def begin(self) -> None:
         """Journal what is in force from the start on, and in what it differs from the last run."""
         last = await self._journal.last_configuration()
-        before = {} if last is None else json.loads(last)
+        before = json.loads(last or self.in_force.text)
         await self._record(self.in_force, changes_of(before, json.loads(self.in_force.text)))
 
     async def watch(self) -> None:
@@ -87,7 +88,7 @@ class Reload:
             if texts == before:
                 await self._judge(texts, told_if_same=True)
                 return
-        self._refuse(("the files of the configuration change all the time: save them once",))
+        self._refuse("the files of the configuration change all the time: save them once")
 
     async def require_trading(self) -> None:
         """Read the files; raise `NotPermitted` while ``kill_switch: true`` is in force."""
@@ -117,14 +118,14 @@ class Reload:
         try:
             saved = self._files.load()
         except ConfigurationError as wrong:
-            self._refuse((str(wrong),))
+            self._refuse(str(wrong))
             return
         if self._files.texts() != texts:
             self._judged = None  # saved again meanwhile: what was loaded may be half of it
             return
         refusals = objections(self.in_force, saved, halted=self._is_halted())
         if refusals:
-            self._refuse(refusals)
+            self._refuse(*refusals, remedy=RESTART)
             return
         self.refused = None
         changes = differences(self.in_force, saved)
@@ -136,10 +137,11 @@ class Reload:
         elif told_if_same:
             log.info("config.unchanged", configuration=saved.hash[:12])
 
-    def _refuse(self, reasons: tuple[str, ...]) -> None:
-        self.refused = "; ".join(reasons)
+    def _refuse(self, *reasons: str, remedy: str = "") -> None:
+        end = f"; {remedy}" if remedy else ""
+        self.refused = "; ".join(reasons) + end
         for reason in reasons:
-            log.error("config.refused", reason=reason)
+            log.error("config.refused", reason=reason + end)
 
     async def _record(self, configuration: Configuration, changes: tuple[Change, ...]) -> None:
         diff = json.dumps([asdict(change) for change in changes], ensure_ascii=False)

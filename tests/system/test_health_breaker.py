@@ -78,7 +78,17 @@ async def test_orders_that_are_not_answered_in_a_row_leave_it_to_paper_and_are_a
         await trader.decided(3)  # what was sent is followed to its end
         await goes_on_on_paper(trader, market, first=3)
         await daemon.stop()
+
+        trader.decide(*numbered(1, first=8))
+        once = await trader.command("once")
+        assert once.status == 77
+        assert "paper only: 3 orders in a row were not answered, the last: OUTCOME UNKN" in once.err
+        assert once.err.endswith("; otonom-trader resume --reason TEXT is the way on\n")
         orders, executions = await trader.orders(), await trader.executions()
+        assert (executions[-1]["outcome"], executions[-1]["broker_code"]) == (
+            "filled",
+            "paper_only",
+        )
         checks.no_decision_executed_twice(market.truth())
         checks.nothing_left_unknown(executions)
         checks.journal_equals_truth(orders, executions, market.truth())
@@ -97,6 +107,14 @@ async def test_orders_that_are_acknowledged_late_in_a_row_leave_it_to_paper(
         trader.decide(*numbered(3))
         await trips(daemon, "3 orders in a row were acknowledged later than 200 ms")
         await goes_on_on_paper(trader, market, first=3)
+
+        assert (await trader.command("kill", "--reason", "fat finger")).status == 0
+        both = await trader.status()
+        assert both["state"] == "HALTED"
+        assert both["paper_only_reason"].startswith("3 orders in a row")
+        resumed = await trader.command("resume", "--reason", "looked at both")
+        assert resumed.out == "resumed: RUNNING\n"
+        assert (await trader.status())["paper_only_reason"] is None
         await daemon.stop()
 
 

@@ -3,13 +3,18 @@
 import asyncio
 import json
 import signal
+import socket
 import sqlite3
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.system.conftest import Install
 from tests.system.decisions import numbered
-from tests.system.harness import Installation, until
+from tests.system.harness import CLOCK, Installation, until
 from tests.system.markets import account, venue
 from tests.system.scenarios import a_looser_limit_is_saved
 
@@ -115,6 +120,34 @@ async def test_a_signal_has_the_files_read_and_an_invalid_one_changes_nothing(
         await daemon.stop()
 
 
+async def test_systemd_is_told_that_the_files_are_read_and_when_that_is_done(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        async with venue(account(USDT="1000000")) as market:
+            daemon = await (await install(market.url).start()).in_state("RUNNING")
+            told_before = received(manager)
+            before_us = CLOCK.monotonic_ns() // 1000
+            daemon.send(signal.SIGHUP)
+            await daemon.logged("config.unchanged")
+            told: list[str] = []
+
+            def ready_again() -> bool:
+                told.extend(received(manager))
+                return "READY=1" in told
+
+            await until(ready_again, "READY=1")
+            await daemon.stop()
+    assert "READY=1" in told_before
+    reloading, ready = told[:2]
+    assert reloading.startswith("RELOADING=1\nMONOTONIC_USEC=")
+    assert before_us <= int(reloading.rpartition("=")[2]) <= CLOCK.monotonic_ns() // 1000
+    assert ready == "READY=1"
+
+
 async def test_a_switch_that_was_on_from_the_start_is_off_once_saved_and_resumed(
     install: Install,
 ) -> None:
@@ -130,7 +163,7 @@ async def test_a_switch_that_was_on_from_the_start_is_off_once_saved_and_resumed
 
 
 async def test_what_the_environment_overrides_stays_as_it_was_at_the_start(
-    install: Install, monkeypatch: Any
+    install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTONOM_TRADER__RISK_GUARDRAILS__MAX_NOTIONAL_PER_ORDER", "300")
     async with venue(account(USDT="1000000")) as market:
@@ -157,6 +190,15 @@ async def test_a_tighter_limit_saved_among_decisions_is_never_passed_by_a_later_
         for decision, configuration in claimed_under(trader).items():
             denied = outcomes[decision] == "max_notional_per_order"
             assert denied is (configuration == 2), f"{decision} under configuration {configuration}"
+
+
+def received(manager: socket.socket) -> list[str]:
+    """What was told since it was asked last."""
+    told = []
+    with suppress(BlockingIOError):
+        while True:
+            told.append(manager.recv(1000).decode())
+    return told
 
 
 def configurations(trader: Installation) -> list[tuple[str, str]]:
