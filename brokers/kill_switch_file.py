@@ -1,6 +1,7 @@
 """The kill switch as a door in the configuration file, open even where the file is refused."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +23,16 @@ def kill_switch_asked(path: str | Path) -> bool:
     """
     try:
         content, _ = read_regular_file(path, MAX_FILE_BYTES)
+    except (OSError, ValueError):
+        return False
+    return _asked_in(content)
+
+
+@lru_cache(maxsize=1)  # the daemon looks twice a second, and reading is cheaper than parsing
+def _asked_in(content: bytes) -> bool:
+    try:
         texts = list(_texts(content.decode("utf-8-sig")))
-    except (OSError, ValueError, yaml.YAMLError):
+    except (ValueError, yaml.YAMLError):
         return False
     return any(text.lower() in ("true", "yes", "on") for text in texts)
 

@@ -79,20 +79,20 @@ class Reload:
             await self._judge(texts, told_if_same=self._judged is not None)
         self._seen = texts
 
-    async def read_now(self) -> None:
+    async def read_now(self, *, told_if_same: bool = True) -> None:
         """Read the files because somebody asks, once they keep still."""
         texts = self._files.texts()
         for _ in range(_MOST_READINGS):
             await self._clock.sleep(_PAUSE_SECONDS)
             before, texts = texts, self._files.texts()
             if texts == before:
-                await self._judge(texts, told_if_same=True)
+                await self._judge(texts, told_if_same=told_if_same)
                 return
         self._refuse("the files of the configuration change all the time: save them once")
 
     async def require_trading(self) -> None:
         """Read the files; raise `NotPermitted` while ``kill_switch: true`` is in force."""
-        await self.read_now()
+        await self.read_now(told_if_same=False)
         guardrails = self.in_force.broker.risk_guardrails
         if guardrails.kill_switch:
             origin = self.in_force.values["risk_guardrails.kill_switch"].origin
