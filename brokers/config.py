@@ -39,7 +39,8 @@ from otonom_trader.risk.limits import RiskGuardrails
 DAEMON_KEYS: Final = frozenset(
     {
         "poll_interval_seconds", "sources", "decisions_db", "schedule", "storage", "logging",
-        "kill", "paper", "max_concurrent_decisions", "inbox_size", "drain_timeout_seconds",
+        "kill", "paper", "approvals", "max_concurrent_decisions", "inbox_size",
+        "drain_timeout_seconds",
     }
 )  # fmt: skip
 """First keys of ``daemon.yaml``: environment variables of theirs are judged where it is read."""

@@ -22,8 +22,11 @@ from otonom_trader.brokers.plan import (
     unsent_row,
 )
 from otonom_trader.brokers.resting import Moved
+from otonom_trader.brokers.sending import send
+from otonom_trader.brokers.waiting import WaitingRoom
 from otonom_trader.domain.account import AccountKey, Balance
 from otonom_trader.domain.amount import ZERO, Number, positive
+from otonom_trader.domain.approval import Parked
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import JournalError, NotReady, PaperOnly, TradingHalted, VenueError
 from otonom_trader.domain.execution import SimulatedFill, Stage, TradeExecutionLog
@@ -37,15 +40,14 @@ from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.checks.losses import halting_loss
 from otonom_trader.risk.exposure import Exposure, Proposal
 from otonom_trader.risk.limits import RiskGuardrails
-from otonom_trader.risk.pipeline import denial, judge, rejection_message
+from otonom_trader.risk.pipeline import KILL_SWITCH, denial, judge, rejection_message
 
 NEEDS_JOURNAL = (
     "live orders need the journal: run the daemon (otonom-trader run), or give intents= to "
     "create_broker or GuardedBroker"
 )
 DEFAULT_TAKER_FEE_PCT = Decimal("0.1")
-_FIRST_PAUSE_SECONDS = 0.1
-_MAY_LEAVE_LATER = {"unreachable", "not_sent", "paused", "clock_unsure", "not_ready"}
+_NS = 1_000_000_000
 
 
 class GuardedBroker:
@@ -54,9 +56,9 @@ class GuardedBroker:
     `carry_out` is steps 5 to 8 of a decision's way, and no other code sends an order: judge and
     record under the account's lock, then the kill gate and the bytes, then book the outcome.
     `intents` may be left out in off and shadow only. `paper` is the paper leg, `shadow` the account
-    that shadow orders are judged on; without it that is the venue's own. `heed` is told code and
-    message of all that the venue answers, `health` hears how it does, `on_loss` of a loss for which
-    trading must halt.
+    that shadow orders are judged on; without it that is the venue's own. `waiting` is where orders
+    wait for a person; without it they are denied. `heed` is told code and message of all that the
+    venue answers, `health` hears how it does, `on_loss` of a loss for which trading must halt.
     Source: the guide, "Risk Guardrails"; design.md, "One decision's way".
     """
 
@@ -71,6 +73,7 @@ class GuardedBroker:
         account_currency: str = "USDT",
         paper: PaperBroker | None = None,
         shadow: SimulatedAccount | None = None,
+        waiting: WaitingRoom | None = None,
         taker_fee_pct: Decimal = DEFAULT_TAKER_FEE_PCT,
         heed: Callable[[str | None, str], None] = lambda _code, _message: None,
         health: HealthWatch | None = None,
@@ -83,6 +86,7 @@ class GuardedBroker:
         simulated = paper.account if self.mode is Mode.OFF and paper else shadow
         self.account = AccountBook(account_currency, simulated)
         self._shadow = shadow
+        self.waiting = None if self.mode is Mode.OFF else waiting
         self._intents = intents
         self._gate = gate
         self._clock = clock or SystemClock()
@@ -147,6 +151,21 @@ class GuardedBroker:
         nothing being recorded, and `JournalError` when something could not be written: before the
         order left, or after it, when its intent stays on record.
         """
+        carried = await self.carry_out_or_park(plan, current_equity, on_recorded)
+        assert isinstance(carried, Carried)  # noqa: S101  the plan says that it may not wait
+        return carried
+
+    async def carry_out_or_park(
+        self,
+        plan: Plan,
+        current_equity: Decimal | None = None,
+        on_recorded: Callable[[], None] | None = None,
+    ) -> Carried | Parked:
+        """As `carry_out`; or return the order as it waits for a person, where it may.
+
+        An approved order that is not to be sent now is not denied, it waits on: raises
+        `TradingHalted`, or `NotWaiting` where it waits no more.
+        """
         await self.freshen(plan.instrument, plan.market)
         account = await self.venue.get_account_key()
         arrived_ns = self._clock.monotonic_ns()
@@ -155,7 +174,7 @@ class GuardedBroker:
             prepared = await self._judge_and_record(plan, account, current_equity, arrived_ns)
         if on_recorded is not None:
             on_recorded()
-        if isinstance(prepared, Carried):
+        if isinstance(prepared, Carried | Parked):
             return prepared
         intent, stages = prepared
         self.outcomes.await_answer(intent)
@@ -170,26 +189,10 @@ class GuardedBroker:
         return await self.outcomes.settle(intent, result, stages, plan.started_ns)
 
     async def _send(self, plan: Plan, intent: Intent) -> OrderResult:
-        """Send an order; one that certainly did not leave is tried again while its price is fresh.
-
-        Source: promises.md, P1 and fault 6.
-        """
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            result = await self.venue.place_order(intent.order)
-            self._heed(result.code, result.message)
-            if result.state is not OrderState.NOT_SENT or result.code not in _MAY_LEAVE_LATER:
-                return result
-            if self._price_age_seconds(plan) + pause > self.guardrails.max_price_age_seconds:
-                return result
-            await self._clock.sleep(pause)
-            pause *= 2
-
-    def _price_age_seconds(self, plan: Plan) -> float:
-        """Return how old the price is that an order was judged on; infinite without one."""
-        if plan.market is None:
-            return float("inf")
-        return (self._clock.monotonic_ns() - plan.market.taken_ns) / 1e9
+        """Send an order, for as long as the price is fresh that it was judged on."""
+        fresh_ns = int(self.guardrails.max_price_age_seconds * _NS)
+        until_ns = 0 if plan.market is None else plan.market.taken_ns + fresh_ns
+        return await send(self.venue, intent.order, self._clock, until_ns, self._heed)
 
     async def tighten(
         self, guardrails: RiskGuardrails, record: Callable[[], Awaitable[None]]
@@ -211,7 +214,8 @@ class GuardedBroker:
             reservation, now = self._reservation(plan), self._clock.now()
             worth = self._proposal(plan, reservation).notional
             intent = intent_of(plan, account, reservation, None, now, worth, self._taker_fee_pct)
-            await self._write(Entry(plan.claim, market=plan.market, intent=intent))
+            entry = Entry(plan.claim, market=plan.market, intent=intent, ruling=plan.ruling)
+            await self._write(entry)
             self.account.reserve(intent.client_order_id, intent.reservation)
             self.activity.record(intent)
         return await self.outcomes.settle(intent, found)
@@ -321,7 +325,7 @@ class GuardedBroker:
 
     async def _judge_and_record(
         self, plan: Plan, account: AccountKey, current_equity: Decimal | None, arrived_ns: int
-    ) -> Carried | tuple[Intent, dict[str, int]]:
+    ) -> Carried | Parked | tuple[Intent, dict[str, int]]:
         stages = {
             Stage.SNAPSHOT.value: plan.snapshot_ns,
             Stage.QUEUE.value: self._clock.monotonic_ns() - arrived_ns,
@@ -333,8 +337,18 @@ class GuardedBroker:
         verdicts, equity = self._judge(proposal, current_equity, halted)
         stages[Stage.JUDGE.value] = self._clock.monotonic_ns() - began_ns
         denied = denial(verdicts)
+        if self.waiting is not None and plan.ruling is not None:
+            self.waiting.require_executable(plan, denied, only_paper)
+        if self.waiting is not None and denied is not None:
+            admitted = self.waiting.admit(plan, account, proposal.notional, verdicts, denied)
+            if isinstance(admitted, Parked):
+                ruling, market = plan.ruling, plan.market
+                entry = Entry(plan.claim, verdicts, market, equity, parked=admitted, ruling=ruling)
+                await self._write(entry)
+                return admitted
+            denied = admitted
         paper, change = self._paper_leg(plan, denied)
-        entry = Entry(plan.claim, verdicts, plan.market, equity, paper=change)
+        entry = Entry(plan.claim, verdicts, plan.market, equity, paper=change, ruling=plan.ruling)
         alone = denied is not None or only_paper is not None
         if paper is not None and self.paper is not None:
             rests = resting_of(plan, paper, self.paper, decides=alone)
@@ -400,7 +414,7 @@ class GuardedBroker:
         self, plan: Plan, denied: Verdict | None
     ) -> tuple[SimulatedFill | None, LedgerChange | None]:
         """Fill the paper leg, unless denied; off has no risk checks but the kill switch."""
-        halted = denied is not None and denied.code == "kill_switch"
+        halted = denied is not None and denied.code == KILL_SWITCH
         if self.paper is None or plan.market is None or halted:
             return None, None
         if denied is not None and self.mode is not Mode.OFF:
@@ -422,9 +436,11 @@ class GuardedBroker:
         return Carried(replace(result, verdicts=entry.verdicts), row)
 
     async def _write(self, entry: Entry) -> None:
-        """Make `entry` durable, and only then take its paper fill over."""
+        """Make `entry` durable, and only then take over what follows from it."""
         if self._intents is not None:
             await self._intents.record(entry)
+        if self.waiting is not None:
+            self.waiting.heed(entry)
         if self.paper is None:
             return
         if entry.paper is not None:

@@ -9,6 +9,7 @@ from otonom_trader.brokers.paper import PaperBroker, taken_at_once
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.activity import counted_notional
 from otonom_trader.domain.amount import ZERO
+from otonom_trader.domain.approval import Ruling
 from otonom_trader.domain.compare import paper_outcome, with_paper
 from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.execution import (
@@ -24,7 +25,7 @@ from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, Or
 from otonom_trader.domain.resting import Leg, RestingOrder, worst_price
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
-from otonom_trader.risk.exposure import Proposal
+from otonom_trader.risk.exposure import Confirmed, Proposal
 from otonom_trader.risk.pipeline import rejection_message
 
 _NS = 1_000_000_000
@@ -38,7 +39,9 @@ class Plan:
     `order` carries its client order id. `protected` marks a market decision that goes out as LIMIT
     IOC: it is judged on the book walk and only reserved at its limit. `current_price` is the
     caller's own and only makes the price worse. `started_ns` is when the decision was taken up,
-    `snapshot_ns` how long reading the market took.
+    `snapshot_ns` how long reading the market took. `may_wait` says that it is to wait for a person
+    rather than be denied for want of one; having waited it comes with the `ruling` that approved
+    it, and with what was `confirmed`.
     """
 
     claim: Claim
@@ -51,6 +54,9 @@ class Plan:
     protected: bool = False
     current_price: Decimal | None = None
     decision_age_seconds: Decimal | None = None
+    may_wait: bool = False
+    ruling: Ruling | None = None
+    confirmed: Confirmed | None = None
 
     @property
     def symbol(self) -> Symbol:
@@ -116,6 +122,7 @@ def proposal_of(
         walk=walk,
         instrument=plan.instrument,
         judged_at=now,
+        confirmed=plan.confirmed,
     )
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from otonom_trader.brokers.config import BrokerConfig
+from otonom_trader.daemon.approvals import Approvals
 from otonom_trader.daemon.control import Handler
 from otonom_trader.daemon.difference import Difference
 from otonom_trader.daemon.floor import Floor
@@ -35,6 +36,7 @@ class Answers:
         lifecycle: Lifecycle,
         halt: Halt,
         journal: Journal,
+        approvals: Approvals,
         clock: Clock,
         floor: Callable[[], Floor | None],
         resume: Callable[[str], Awaitable[None]],
@@ -46,6 +48,7 @@ class Answers:
         self._lifecycle = lifecycle
         self._halt = halt
         self._journal = journal
+        self._approvals = approvals
         self._floor = floor
         self._resume = resume
         self._reconcile = reconcile
@@ -86,6 +89,7 @@ class Answers:
             "paper_only_reason": self._lifecycle.paper_only or None,
             "pid": os.getpid(),
             "started_at": self._started_at,
+            "approvals_waiting": self._approvals.count,
             "log_lines_lost": self._lost_log_lines(),
         } | self._configuration()
         if floor is None:

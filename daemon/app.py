@@ -14,13 +14,15 @@ from typing import Any
 
 import structlog
 
+from otonom_trader.brokers.waiting import WaitingRoom
 from otonom_trader.daemon.answers import Answers
+from otonom_trader.daemon.approvals import Approvals
 from otonom_trader.daemon.breaker import Breaker
 from otonom_trader.daemon.chores import Chores
 from otonom_trader.daemon.configuration import Configuration, ConfigurationFiles
 from otonom_trader.daemon.control import SOCKET_NAME, ControlServer
 from otonom_trader.daemon.drill import Drills
-from otonom_trader.daemon.floor import Floor, open_floor
+from otonom_trader.daemon.floor import Floor, execute_approved, open_floor
 from otonom_trader.daemon.follow import Follower
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.kill import KillSwitch
@@ -42,6 +44,7 @@ _RESOLVE_SECONDS = 1.0
 _RESTING_SECONDS = 1.0
 _KILL_WATCH_SECONDS = 0.5
 _CONFIG_WATCH_SECONDS = 0.5
+_EXPIRE_SECONDS = 1.0
 _KEY_CHECK_SECONDS = 3600.0
 _HEARTBEAT = (
     "state",
@@ -93,11 +96,22 @@ class Daemon:
         )
         self._breaker = Breaker(config.health_breaker, self._lifecycle, self._journal, clock)
         self._recovery = Recovery(self._lifecycle, self._halt, clock, self._enter)
+        self._waiting = WaitingRoom(
+            clock, settings.approvals.timeout_seconds, settings.approvals.tolerance_pct
+        )
+        self._approvals = Approvals(
+            self._journal,
+            self._waiting,
+            clock,
+            execute=lambda *given: execute_approved(self._floor, self._lifecycle, *given),
+            on_fault=self._on_journal_fault,
+        )
         self._answers = Answers(
             config,
             self._lifecycle,
             self._halt,
             self._journal,
+            self._approvals,
             clock,
             floor=lambda: self._floor,
             resume=self._resume,
@@ -172,9 +186,10 @@ class Daemon:
     async def _open(self, stack: AsyncExitStack) -> Scheduler:
         await stack.enter_async_context(self._journal)
         await self._reload.begin()
+        await self._approvals.take_up()
         if self._config.mode is not Mode.OFF:
             await self._breaker.begin()
-        handlers = self._answers.handlers() | self._drills.handlers()
+        handlers = self._answers.handlers() | self._drills.handlers() | self._approvals.handlers()
         control = ControlServer(self._settings.state_dir / SOCKET_NAME, handlers)
         await stack.enter_async_context(control)
         self._listen_to_signals()
@@ -218,6 +233,7 @@ class Daemon:
         every(_CONFIG_WATCH_SECONDS, "configuration watch", self._reload.watch)
         self._serve(tasks, self._whenever(self._breaker.tripped, self._act_on_health))
         self._serve(tasks, self._whenever(self._reload_asked, self._read_configuration))
+        every(_EXPIRE_SECONDS, "approvals", self._approvals.expire)
         every(self._settings.schedule.heartbeat_seconds, "heartbeat", self._heartbeat)
         self._halt.tripped.set()  # a latch of an earlier run is acted upon like a new one
         self._serve(tasks, self._whenever(self._halt.tripped, self._act_on_trip))
@@ -269,6 +285,7 @@ class Daemon:
             self._lifecycle,
             self._halt,
             self._clock,
+            self._waiting,
             on_fault=self._on_journal_fault,
             health=self._breaker,
         )

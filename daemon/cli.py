@@ -3,18 +3,16 @@
 """
 
 import asyncio
-import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from otonom_trader.daemon import emergency_commands, tables
+from otonom_trader.daemon import approval_commands, emergency_commands, tables
 from otonom_trader.daemon.config_commands import config_app
 from otonom_trader.daemon.control import exit_status
 from otonom_trader.daemon.halt import is_doubt
@@ -39,7 +37,13 @@ app = typer.Typer(
 app.add_typer(testnet_app, name="testnet")
 app.add_typer(config_app, name="config")
 app.add_typer(emergency_commands.drill_app, name="drill")
-app.command()(emergency_commands.panic)
+for command in (
+    approval_commands.approvals,
+    approval_commands.approve,
+    approval_commands.deny,
+    emergency_commands.panic,
+):
+    app.command()(command)
 
 USAGE = 64
 _TYPERS_USAGE = 2
@@ -178,7 +182,7 @@ def status(
 ) -> None:
     """Show what the daemon is doing, or what it left."""
     result = asyncio.run(_ask(config, state_dir, "status"))
-    _show(result, as_json=as_json, table=tables.show_status)
+    tables.show(result, as_json=as_json, table=tables.show_status)
     idle = (DaemonState.STOPPED, DaemonState.HALTED, DaemonState.PAPER_ONLY)
     if check and result["state"] in idle:
         raise typer.Exit(1)
@@ -201,7 +205,7 @@ def orders(
     asked = {"limit": limit, "open_only": open_only, "external": external}
     result = asyncio.run(_ask(config, state_dir, "orders", **asked))
     table = tables.show_external_orders if external else tables.show_orders
-    _show(result["rows"], as_json=as_json, table=table)
+    tables.show(result["rows"], as_json=as_json, table=table)
 
 
 @app.command()
@@ -213,7 +217,7 @@ def executions(
 ) -> None:
     """Show paper against broker for every decision, newest last."""
     result = asyncio.run(_ask(config, state_dir, "executions", limit=limit))
-    _show(result["rows"], as_json=as_json, table=tables.show_executions)
+    tables.show(result["rows"], as_json=as_json, table=tables.show_executions)
 
 
 @app.command()
@@ -225,7 +229,7 @@ def reconcile(
     Exits with 77 where they contradict each other: trading is halted then, and it says what to do.
     """
     rows = at_the_venue(config, state_dir, "reconcile")["rows"]
-    _show(rows, as_json=as_json, table=tables.show_differences)
+    tables.show(rows, as_json=as_json, table=tables.show_differences)
     doubts = [row for row in rows if row["doubt"]]
     for row in doubts:
         typer.echo(f"otonom-trader: {row['doubt']}; {row['remedy']}", err=True)
@@ -287,14 +291,6 @@ async def _ask(
     """Have the daemon answer, or the files of a daemon that does not run."""
     directory = find_state_dir(state_dir)
     return await answer(directory, lambda: load(config, state_dir), command, arguments)
-
-
-def _show(result: Any, *, as_json: bool, table: Callable[[Console, Any], None]) -> None:
-    if as_json:
-        typer.echo(json.dumps(result, indent=2))
-    else:
-        # Off a terminal nothing is known of the width: lines are long rather than folded.
-        table(Console(width=None if sys.stdout.isatty() else 160), result)
 
 
 def _refuse(refusal: TraderError) -> int:

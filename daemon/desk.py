@@ -14,6 +14,7 @@ from otonom_trader.brokers.config import BrokerConfig, require_live_permitted
 from otonom_trader.brokers.factory import build_venue
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.paper import PaperBroker, open_account
+from otonom_trader.brokers.waiting import WaitingRoom
 from otonom_trader.daemon.alarm import Alarm, objection
 from otonom_trader.daemon.executor import ShadowModeExecutor
 from otonom_trader.daemon.locks import account_lock
@@ -54,12 +55,14 @@ async def open_desk(
     clock: Clock,
     alarm: Alarm,
     health: HealthWatch | None = None,
+    waiting: WaitingRoom | None = None,
     *,
     on_loss: Callable[[str], None],
 ) -> Desk:
-    """Reach the venue and build what trades on it; `stack` closes it. `health` hears of the venue.
+    """Reach the venue and build what trades on it; `stack` closes it.
 
-    `on_loss` is told of a loss for which trading must halt.
+    `health` hears of the venue, `on_loss` of a loss for which trading must halt. `waiting` is where
+    orders wait for a person; without it they are denied for want of one.
     Raises `NotPermitted` when the venue or the configuration refuses for good, `VenueUnreachable`
     when trying again may help, `AlreadyRunning` when another process trades on the account.
     """
@@ -71,7 +74,17 @@ async def open_desk(
         account = await venue.get_account_key()
         wrong = await key_objection(venue, config)
         broker = await _guarded(
-            venue, account, config, paper, journal, gate, clock, alarm, health, on_loss
+            venue,
+            account,
+            config,
+            paper,
+            journal,
+            gate,
+            clock,
+            alarm,
+            health,
+            waiting,
+            on_loss,
         )
     except (NotSent, OutcomeUnknown, RateLimited) as failure:
         await venue.aclose()
@@ -138,6 +151,7 @@ async def _guarded(
     clock: Clock,
     alarm: Alarm,
     health: HealthWatch | None,
+    waiting: WaitingRoom | None,
     on_loss: Callable[[str], None],
 ) -> GuardedBroker:
     """Guard `venue`; its simulated accounts open with its balances, in off with paper's."""
@@ -158,6 +172,7 @@ async def _guarded(
         account_currency=config.account_currency,
         paper=PaperBroker(paper_account, paper.fee_pct),
         shadow=shadow,
+        waiting=waiting,
         taker_fee_pct=paper.fee_pct,
         heed=alarm.heed,
         health=None if config.mode is Mode.OFF else health,

@@ -1,14 +1,10 @@
 """The commands for when something is wrong, and for rehearsing that."""
 
 import asyncio
-import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from otonom_trader.daemon import tables
 from otonom_trader.daemon.config_commands import ConfigDir, StateDir
@@ -82,7 +78,7 @@ def drill_halt(
     """
     directory = find_state_dir(state_dir)
     drill = asyncio.run(_drill(directory, resume=resume))
-    _show(drill, as_json=as_json, table=tables.show_drill)
+    tables.show(drill, as_json=as_json, table=tables.show_drill)
     if not as_json:
         halted = "trading is halted until: otonom-trader resume --reason TEXT"
         typer.echo(f"resumed: {drill['state']}" if resume else halted)
@@ -101,7 +97,7 @@ def drill_show(
     found = asyncio.run(
         answer(directory, lambda: load(config, state_dir), "drills", {"limit": limit})
     )
-    _show(found["rows"], as_json=as_json, table=tables.show_drills)
+    tables.show(found["rows"], as_json=as_json, table=tables.show_drills)
 
 
 async def _drill(state_dir: Path, *, resume: bool) -> dict[str, Any]:
@@ -123,11 +119,3 @@ async def _drill(state_dir: Path, *, resume: bool) -> dict[str, Any]:
         by=by,
         resume=resume,
     )
-
-
-def _show(result: Any, *, as_json: bool, table: Callable[[Console, Any], None]) -> None:
-    if as_json:
-        typer.echo(json.dumps(result, indent=2))
-    else:
-        # Off a terminal nothing is known of the width: lines are long rather than folded.
-        table(Console(width=None if sys.stdout.isatty() else 160), result)

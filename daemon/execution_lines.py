@@ -1,9 +1,11 @@
-"""The one log line of each execution; it comes after the commit."""
+"""The one log line of each execution, and of each order that waits; it comes after the commit."""
 
 import math
+import shlex
 
 import structlog
 
+from otonom_trader.domain.approval import Parked
 from otonom_trader.domain.execution import Outcome, TradeExecutionLog, slippage_warning
 
 log = structlog.get_logger("executor")
@@ -24,6 +26,22 @@ _LEVELS = {
     Outcome.REJECTED: "warning",
     Outcome.UNKNOWN: "error",
 }
+
+
+def tell_parked(parked: Parked) -> None:
+    """Announce an order that waits for a person, with what to do about it."""
+    id_, source = shlex.quote(parked.key.id), shlex.quote(parked.key.source)
+    log.warning(
+        "approval.parked",
+        symbol=parked.symbol.canonical,
+        side=parked.side,
+        qty=parked.qty,
+        notional=round(parked.notional, 2),
+        mode=parked.account.mode,
+        reason=parked.reason,
+        expires_at=parked.expires_at,
+        hint=f"otonom-trader approve {id_} --source {source}; or deny, with --reason TEXT",
+    )
 
 
 def tell(row: TradeExecutionLog) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.brokers.waiting import WaitingRoom
 from otonom_trader.daemon.alarm import Alarm
+from otonom_trader.daemon.approved import Approved
 from otonom_trader.daemon.desk import Desk, open_desk, sizing_rules
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.intake import Intake, IntakeLimits
@@ -16,7 +18,10 @@ from otonom_trader.daemon.resolver import Resolver
 from otonom_trader.daemon.settings import Settings, SourceSettings
 from otonom_trader.daemon.sources.base import DecisionSource
 from otonom_trader.daemon.sources.registry import open_sources, source_type
-from otonom_trader.domain.errors import JournalError
+from otonom_trader.domain.approval import Parked
+from otonom_trader.domain.errors import JournalError, TradingHalted
+from otonom_trader.domain.execution import TradeExecutionLog
+from otonom_trader.domain.mode import DaemonState
 from otonom_trader.domain.ports import Clock, HealthWatch
 from otonom_trader.storage.journal import Journal
 
@@ -49,6 +54,7 @@ async def open_floor(
     lifecycle: Lifecycle,
     halt: Halt,
     clock: Clock,
+    waiting: WaitingRoom,
     on_fault: Callable[[JournalError], None],
     health: HealthWatch,
 ) -> Floor:
@@ -66,6 +72,7 @@ async def open_floor(
         clock,
         alarm,
         health,
+        waiting,
         on_loss=halt.for_loss,
     )
     sources = await stack.enter_async_context(
@@ -84,6 +91,30 @@ async def open_floor(
     resolver = Resolver(desk.broker, clock)
     reconciler = Reconciler(desk.broker, resolver, journal, clock, config.base_url)
     return Floor(desk, intake, resolver, reconciler)
+
+
+async def execute_approved(
+    floor: Floor | None,
+    lifecycle: Lifecycle,
+    approved: Approved,
+    on_recorded: Callable[[], None],
+) -> TradeExecutionLog | Parked:
+    """Have an approved order executed, as `ShadowModeExecutor.execute_approved` does.
+
+    Raises `TradingHalted` while nothing is traded, or not on the order's account: it waits on.
+    """
+    if floor is None:
+        raise TradingHalted("the venue has not been reached yet")
+    if lifecycle.phase is DaemonState.DRAINING:
+        raise TradingHalted("the daemon is DRAINING")
+    if lifecycle.switch.tripped:
+        raise TradingHalted(f"trading is halted: {lifecycle.switch.reason}")
+    lifecycle.check()
+    parked, account = approved.parked, floor.desk.account
+    if parked.account != account:
+        raise TradingHalted(f"it is for account {parked.account}, this daemon trades on {account}")
+    with floor.intake.under_way(parked.key):
+        return await floor.desk.executor.execute_approved(approved, on_recorded)
 
 
 def _source(entry: SourceSettings) -> DecisionSource:

@@ -1,7 +1,8 @@
 """Decisions in: polled from their sources in order, each handed on exactly once."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -100,6 +101,15 @@ class Intake:
         """How many decisions are on their way."""
         return len(self._in_flight)
 
+    @contextmanager
+    def under_way(self, key: DecisionKey) -> Iterator[None]:
+        """Have a decision that did not come by a poll counted as on its way."""
+        self._begin(key, "")
+        try:
+            yield
+        finally:
+            self._end(key)
+
     async def poll(self, tasks: asyncio.TaskGroup) -> None:
         """Take in all that the sources have now."""
         for source in self._sources:
@@ -127,8 +137,7 @@ class Intake:
                 return  # not claimed, so the position stays before it
             claim = Claim(item, self._clock.now(), SourcePosition(name, sighting.position))
             self._last_turn = turn = Turn(self._last_turn)
-            self._in_flight[item.key] = payload_digest(item)
-            self._idle.clear()
+            self._begin(item.key, payload_digest(item))
             task = tasks.create_task(self._carry(claim, turn), name=f"decision {item.key.id}")
             self._running[task] = turn
             task.add_done_callback(self._running.pop)
@@ -154,14 +163,21 @@ class Intake:
 
     async def _carry(self, claim: Claim, turn: Turn) -> None:
         try:
-            await self._executor.execute(claim, turn)
+            await self._executor.execute_or_park(claim, turn)
         except NotReady:
             self.stop()  # not claimed: read again once the daemon trades
         except JournalError as fault:
             self.stop()
             self._on_fault(fault)
         finally:
-            self._in_flight.pop(claim.key, None)
             self._slots.release()
-            if not self._in_flight:
-                self._idle.set()
+            self._end(claim.key)
+
+    def _begin(self, key: DecisionKey, digest: str) -> None:
+        self._in_flight[key] = digest
+        self._idle.clear()
+
+    def _end(self, key: DecisionKey) -> None:
+        self._in_flight.pop(key, None)
+        if not self._in_flight:
+            self._idle.set()

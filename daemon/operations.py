@@ -7,10 +7,14 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from otonom_trader.brokers.config import BrokerConfig
+from otonom_trader.brokers.waiting import WaitingRoom
+from otonom_trader.daemon.approvals import Approvals
+from otonom_trader.daemon.approved import Approved
 from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask
 from otonom_trader.daemon.halt import require_resumable
 from otonom_trader.daemon.kill import (
@@ -21,6 +25,7 @@ from otonom_trader.daemon.kill import (
     write_latch,
 )
 from otonom_trader.daemon.locks import holder, wait_for_state_dir_lock
+from otonom_trader.daemon.logs import configure_logging
 from otonom_trader.daemon.settings import Settings
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import NotPermitted, TraderError
@@ -186,6 +191,29 @@ async def _resume(
     return {"state": DaemonState.STOPPED}
 
 
+async def _of_waiting(
+    command: str, config: BrokerConfig, settings: Settings, arguments: Mapping[str, object]
+) -> dict[str, Any]:
+    """Answer from the journal what a daemon answers of the orders that wait for a person."""
+    configure_logging("auto", "error")
+    clock = SystemClock()
+    async with _journal(settings) as journal:
+        approvals = Approvals(journal, WaitingRoom(clock), clock, _needs_daemon, _raise)
+        await approvals.take_up()
+        return await approvals.handlers()[command](dict(arguments))
+
+
+async def _needs_daemon(approved: Approved, on_recorded: object) -> NoReturn:
+    raise NotPermitted(
+        f"decision {approved.parked.key.id!r} is not approved and still waits: the daemon sends "
+        "approved orders, and none runs: otonom-trader run"
+    )
+
+
+def _raise(fault: TraderError) -> None:
+    raise fault
+
+
 def _journal(settings: Settings) -> Journal:
     return Journal(settings.journal_path, clock=SystemClock())
 
@@ -199,4 +227,5 @@ _STOPPED: dict[
     "executions": _executions,
     "drills": _drills,
     "resume": _resume,
+    **{name: partial(_of_waiting, name) for name in ("approvals", "approve", "deny")},
 }

@@ -95,6 +95,13 @@ class Paper(Section):
     fee_pct: Annotated[Decimal, number(least=0, most=10)] = Decimal("0.1")
 
 
+class ApprovalSettings(Section):
+    """``approvals``: how orders wait that are above ``require_confirmation_above``."""
+
+    timeout_seconds: Annotated[float, seconds(most=86_400)] = 900.0
+    tolerance_pct: Annotated[Decimal, number(least=0, most=10)] = Decimal(1)
+
+
 class DaemonFile(Layers):
     """The whole of ``daemon.yaml``."""
 
@@ -106,6 +113,7 @@ class DaemonFile(Layers):
     logging: Logging = Logging()
     kill: Kill = Kill()
     paper: Paper = Paper()
+    approvals: ApprovalSettings = ApprovalSettings()
     max_concurrent_decisions: Annotated[int, whole(least=1, most=1000)] = 8
     inbox_size: Annotated[int, whole(least=1, most=1_000_000)] = 1000
     drain_timeout_seconds: Annotated[float, seconds(most=60)] = 5.0
@@ -139,6 +147,7 @@ class Settings:
     logging: Logging
     kill: Kill
     paper: Paper
+    approvals: ApprovalSettings
     settings: tuple[Setting, ...]
     """Every effective value and where it came from."""
 
@@ -190,6 +199,7 @@ def load_settings(
         logging=file.logging,
         kill=file.kill,
         paper=file.paper,
+        approvals=file.approvals,
         settings=_settings(loaded, sources),
     )
 

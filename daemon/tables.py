@@ -1,12 +1,15 @@
 """What people read on a terminal: orders, executions and status as tables."""
 
+import json
 import math
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from statistics import quantiles
 from typing import Any
 
+import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +18,15 @@ from otonom_trader.domain.amount import plain
 from otonom_trader.domain.compare import ABSENT
 
 _DASH = "-"
+
+
+def show(result: Any, *, as_json: bool, table: Callable[[Console, Any], None]) -> None:
+    """Print what a command found, as JSON or by `table`."""
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        # Off a terminal nothing is known of the width: lines are long rather than folded.
+        table(Console(width=None if sys.stdout.isatty() else 160), result)
 
 
 def show_executions(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -189,6 +201,41 @@ def _not_looked(drill: Mapping[str, Any]) -> str:
     if drill["environment"] == "production":
         return "not looked: nothing is sent to production"
     return f"none in mode {drill['mode']}"
+
+
+def show_approvals(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print orders that wait, or waited, for a person."""
+    if not rows:
+        console.print("nothing waits for approval", highlight=False)
+        return
+    table = Table(title="Approvals", header_style="bold", box=box.SIMPLE_HEAD)
+    for heading in ("decision", "source"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("symbol", "side"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("qty", "price", "notional"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("until (UTC)", no_wrap=True)
+    table.add_column("why, and what was said", overflow="fold")
+    for row in rows:
+        names = ("decision_id", "source", "symbol", "side", "qty")
+        table.add_row(
+            *(_text(row[name]) for name in names),
+            _text(row["decision"].get("price")),
+            _rounded(row["notional"], 2),
+            str(row["expires_at"])[:19].replace("T", " "),
+            _said(row),
+        )
+    console.print(table)
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    """Why somebody decided so; where nobody is heard yet, why the decision was made."""
+    if row["ruling"] is None:
+        return _text(row["decision"].get("reason"))
+    by = f" by {row['ruled_by']}" if row["ruled_by"] else ""
+    why = f": {row['ruling_reason']}" if row["ruling_reason"] else ""
+    return f"{row['ruling']}{by}{why}"
 
 
 def show_status(console: Console, status: Mapping[str, Any]) -> None:

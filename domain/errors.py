@@ -13,6 +13,10 @@ class NotPermitted(TraderError):
     """What was asked is not allowed as things stand. Exit status 77."""
 
 
+class NotWaiting(NotPermitted):
+    """The decision does not wait for a person: nothing was written, nothing may be sent for it."""
+
+
 class AlreadyRunning(TraderError):
     """Another instance holds the state directory or the account. Exit status 75."""
 

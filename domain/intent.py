@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.amount import ZERO
+from otonom_trader.domain.approval import Parked, Ruling
 from otonom_trader.domain.decision import Decision, DecisionKey, Malformed
 from otonom_trader.domain.execution import SimulatedFill, TradeExecutionLog
 from otonom_trader.domain.ledger import Ledger, Payment
@@ -91,9 +92,10 @@ class LedgerChange:
 class Entry:
     """All that one transaction writes about a claim: step 6 of a decision's way.
 
-    `intent` is None when nothing is going to be sent; `execution` is None when the outcome is still
-    to come. Exactly one of the two is given. `paper` is what the paper leg paid at once, `resting`
-    what of it waits for the market.
+    Exactly one of three is given: `intent` where an order is about to be sent, `execution` where
+    none is, `parked` where a person is to say so. `paper` is what the paper leg paid at once,
+    `resting` what of it waits for the market. With a `ruling` the claim is on record already and
+    waits for one.
     """
 
     claim: Claim
@@ -104,6 +106,8 @@ class Entry:
     paper: LedgerChange | None = None
     resting: RestingOrder | None = None
     execution: TradeExecutionLog | None = None
+    parked: Parked | None = None
+    ruling: Ruling | None = None
 
 
 @dataclass(frozen=True, slots=True)

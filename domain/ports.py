@@ -49,7 +49,7 @@ class IntentLog(Protocol):
     """
 
     async def record(self, entry: Entry) -> None:
-        """Write a claim, its verdicts, intent or execution and paper fill in one transaction."""
+        """Write a claim, its verdicts, and what came of it so far, in one transaction."""
 
     async def settle(
         self,

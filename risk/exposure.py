@@ -4,6 +4,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.market import Instrument, Walk
@@ -37,6 +38,13 @@ class Exposure:
     pending_costs: Mapping[str, Decimal] = field(default_factory=dict)
 
 
+class Confirmed(NamedTuple):
+    """The notionals that a person has confirmed, in the account currency."""
+
+    least: Decimal
+    most: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """One order as it is judged.
@@ -45,8 +53,8 @@ class Proposal:
     `reference` the best opposite quote, in quote per base, as are `bid` and `ask`; `rate` turns the
     quote asset into the account currency; `mark` values the base asset in the account currency.
     `walk` is what the order takes of the book as it comes. `limit_price` is None for a MARKET
-    order, `decision_age_seconds` for an order without a decision. Otherwise None is what is not
-    known.
+    order, `decision_age_seconds` for an order without a decision, `confirmed` for one that no
+    person was asked about. Otherwise None is what is not known.
     """
 
     symbol: Symbol
@@ -65,6 +73,7 @@ class Proposal:
     walk: Walk | None = None
     instrument: Instrument | None = None
     judged_at: datetime | None = None
+    confirmed: Confirmed | None = None
 
     @property
     def notional(self) -> Decimal | None:

@@ -7,11 +7,15 @@ from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.activity import Activity
 from otonom_trader.risk.case import Case, Check
 from otonom_trader.risk.checks import CHECKS
+from otonom_trader.risk.checks.permission import kill_switch
+from otonom_trader.risk.checks.size import require_confirmation_above
 from otonom_trader.risk.exposure import Exposure, Proposal
 from otonom_trader.risk.limits import RiskGuardrails
 from otonom_trader.risk.verdicts import at_most, deny, fine
 
 REJECTED = "RISK REJECTED: "
+KILL_SWITCH = kill_switch.__name__
+"""The code of the verdict that stands above all others."""
 JUDGING_TIME = "max_judging_seconds"
 """The limit that is enforced here, on all the others together."""
 
@@ -46,6 +50,14 @@ def judge(
 def denial(verdicts: tuple[Verdict, ...]) -> Verdict | None:
     """Return the first verdict that denies, None when all allow."""
     return next((verdict for verdict in verdicts if not verdict.allowed), None)
+
+
+def lacks_confirmation_alone(verdicts: tuple[Verdict, ...]) -> bool:
+    """Return whether nothing denies an order, of a known notional, but that nobody confirmed it."""
+    denials = [verdict for verdict in verdicts if not verdict.allowed]
+    return [(denied.code, bool(denied.value)) for denied in denials] == [
+        (require_confirmation_above.__name__, True)
+    ]
 
 
 def rejection_message(verdict: Verdict) -> str:

@@ -12,7 +12,7 @@ from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.intent import Claim, Entry, Intent, SourcePosition
 from otonom_trader.domain.market import Level
 from otonom_trader.domain.symbol import Symbol
-from otonom_trader.storage import activity, ledgers, resting
+from otonom_trader.storage import activity, approvals, ledgers, resting
 from otonom_trader.storage.errors import DuplicateDecision
 from otonom_trader.storage.ledgers import Known
 from otonom_trader.storage.order_rows import ORDER_COLUMNS, intent_row
@@ -52,12 +52,16 @@ def record(
 ) -> None:
     """Write all of `entry`; `configuration` is the row of the one in force.
 
-    Raises `DuplicateDecision` for a decision that is claimed already, and ``ValueError`` for an
-    entry whose parts do not belong together.
+    Raises `DuplicateDecision` for a decision that is claimed already, `NotWaiting` for a ruling on
+    one that does not wait for a person, and ``ValueError`` for an entry whose parts do not belong
+    together.
     """
     _belongs_together(entry)
-    decision = _claim(connection, entry.claim, configuration, now)
-    _snapshot(connection, decision, entry)
+    if entry.ruling is None:
+        decision = _claim(connection, entry.claim, configuration, now)
+    else:
+        decision = approvals.rule(connection, entry.claim.key, entry.ruling)
+    _snapshot(connection, decision, entry, now)
     _meet_symbol(connection, remembered.symbols, entry, now)
     if entry.claim.position is not None:
         write_position(connection, entry.claim.position, now)
@@ -69,6 +73,9 @@ def record(
         resting.insert(connection, decision, entry.resting)
     if entry.execution is not None:
         insert_execution(connection, decision, entry.execution, now)
+    if entry.parked is not None:
+        account = _account(connection, remembered.accounts, entry.parked.account)
+        approvals.insert(connection, decision, account, entry.parked)
 
 
 def write_position(connection: sqlite3.Connection, position: SourcePosition, now: datetime) -> None:
@@ -82,10 +89,17 @@ def write_position(connection: sqlite3.Connection, position: SourcePosition, now
 
 def _belongs_together(entry: Entry) -> None:
     key, intent, execution = entry.claim.key, entry.intent, entry.execution
-    if (intent is None) == (execution is None):
-        raise ValueError(f"decision {key.id}: an entry has either an intent or an execution")
+    parked, ruling = entry.parked, entry.ruling
+    if (intent, execution, parked).count(None) != 2:
+        raise ValueError(
+            f"decision {key.id}: an entry has either an intent or an execution, or it is parked"
+        )
     if execution is not None and (execution.source, execution.decision_id) != key:
         raise ValueError(f"the execution of {execution.decision_id} is not that of {key.id}")
+    if parked is not None and parked.key != key:
+        raise ValueError(f"what waits for a person is not decision {key.id}")
+    if ruling is not None and entry.claim.position is not None:
+        raise ValueError(f"decision {key.id}: a ruling does not move its source")
     if intent is None:
         return
     reserved, order = intent.reservation, intent.order
@@ -127,10 +141,18 @@ def _claim(
     return row
 
 
-def _snapshot(connection: sqlite3.Connection, decision: int, entry: Entry) -> None:
+def _snapshot(connection: sqlite3.Connection, decision: int, entry: Entry, now: datetime) -> None:
     market, equity = entry.market, entry.equity
     if market is None and equity is None and not entry.verdicts:
         return
+    if entry.ruling is not None:
+        connection.execute(
+            "INSERT INTO snapshots_history (decision, symbol, taken_at, bids, asks, equity,"
+            " verdicts, replaced_at) SELECT decision, symbol, taken_at, bids, asks, equity,"
+            " verdicts, ? FROM snapshots WHERE decision = ?",
+            (instant(now), decision),
+        )
+        connection.execute("DELETE FROM snapshots WHERE decision = ?", (decision,))
     connection.execute(
         "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)",
         (

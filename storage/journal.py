@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.activity import EarlierActivity, EquityMarks
+from otonom_trader.domain.approval import Parked
 from otonom_trader.domain.decision import DecisionKey
 from otonom_trader.domain.execution import TradeExecutionLog
 from otonom_trader.domain.intent import Entry, Intent, LedgerChange, OpenIntent, SourcePosition
@@ -20,6 +21,7 @@ from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.storage import (
     activity,
+    approvals,
     claims,
     drills,
     events,
@@ -89,7 +91,8 @@ class Journal:
     async def record(self, entry: Entry) -> None:
         """Write a claim with all that came of it so far, in one transaction.
 
-        Raises `DuplicateDecision` for a decision that is claimed already.
+        Raises `DuplicateDecision` for a decision that is claimed already, and `NotWaiting` for a
+        ruling on one that does not wait for a person.
         """
         await self._write(
             claims.record, self._remembered, entry, self._configuration, self._clock.now()
@@ -174,6 +177,20 @@ class Journal:
         """Return the newest `limit` orders of others, the last told of last."""
         return await self._read(venue_notes.external_orders, limit)
 
+    async def waiting(self) -> list[Parked]:
+        """Return what waits for a person, oldest first."""
+        return await self._read(approvals.waiting)
+
+    async def approvals(
+        self, limit: int = 100, *, waiting_only: bool = False
+    ) -> list[dict[str, object]]:
+        """Return the newest `limit` orders that a person was asked about, newest last."""
+        return await self._read(approvals.newest, limit, waiting_only=waiting_only)
+
+    async def approvals_of(self, decision_id: str) -> list[dict[str, object]]:
+        """Return what persons were asked about decisions of that id, of any source, newest last."""
+        return await self._read(approvals.of_id, decision_id)
+
     async def seen(self, keys: Sequence[DecisionKey]) -> dict[DecisionKey, str]:
         """Return the `payload_digest` of each of `keys` that is claimed."""
         return await self._read(queries.seen, keys)
@@ -235,7 +252,7 @@ class Journal:
         return self._newest_row_at
 
     async def counts(self) -> dict[str, int]:
-        """Return decisions by outcome, and as ``pending`` intents without one."""
+        """Return decisions by outcome, as ``pending`` intents and as ``waiting`` what has none."""
         return await self._read(queries.counts)
 
     async def last_configuration(self) -> str | None:

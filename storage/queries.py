@@ -16,6 +16,7 @@ from otonom_trader.domain.intent import Intent, OpenIntent
 from otonom_trader.domain.order import Fill
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.verdict import Verdict
+from otonom_trader.storage import approvals
 from otonom_trader.storage.execution_rows import EXECUTION_COLUMNS, execution_json, read_execution
 from otonom_trader.storage.order_rows import read_intent, read_open_intent
 from otonom_trader.storage.rows import json_text, read_json, storable
@@ -206,7 +207,9 @@ def newest_row_at(connection: sqlite3.Connection) -> datetime | None:
 
 
 def counts(connection: sqlite3.Connection) -> dict[str, int]:
-    """Decisions by outcome, and as ``pending`` those sent or to be sent without one yet."""
+    """Decisions by outcome; without one yet as ``pending`` those sent or to be sent, and as
+    ``waiting`` those that a person is to approve.
+    """
     found = dict(
         connection.execute(
             "SELECT outcome, decisions FROM outcome_counts WHERE decisions > 0 ORDER BY outcome"
@@ -215,7 +218,8 @@ def counts(connection: sqlite3.Connection) -> dict[str, int]:
     (pending,) = connection.execute(
         "SELECT count(*) FROM orders WHERE phase <> 'SETTLED' AND phase = 'INTENT'"
     ).fetchone()
-    return found | ({"pending": pending} if pending else {})
+    without = {"pending": pending, "waiting": approvals.count_waiting(connection)}
+    return found | {name: count for name, count in without.items() if count}
 
 
 def _order_json(row: sqlite3.Row, fees: dict[str, str]) -> dict[str, object]:

@@ -360,6 +360,41 @@ CREATE TABLE equity_marks (
     day_start TEXT NOT NULL,
     highest TEXT NOT NULL
 ) STRICT;
+
+-- Orders that wait, or waited, for a person: a row each time one was asked. `ruling` is how that
+-- ended, by whom (nobody, where it expired), when, and why.
+CREATE TABLE approvals (
+    seq INTEGER PRIMARY KEY,
+    decision INTEGER NOT NULL REFERENCES decisions (seq),
+    account INTEGER NOT NULL REFERENCES accounts (seq),
+    symbol TEXT NOT NULL,
+    side TEXT NOT NULL,
+    qty TEXT NOT NULL,
+    requested_qty TEXT NOT NULL,
+    notional TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    parked_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    ruling TEXT CHECK (ruling IN ('approved', 'denied', 'expired')),
+    ruled_by TEXT,
+    ruled_at TEXT,
+    ruling_reason TEXT
+) STRICT;
+CREATE UNIQUE INDEX approvals_waiting ON approvals (decision) WHERE ruling IS NULL;
+
+-- What a decision was judged on before it was judged again.
+CREATE TABLE snapshots_history (
+    seq INTEGER PRIMARY KEY,
+    decision INTEGER NOT NULL REFERENCES decisions (seq),
+    symbol TEXT,
+    taken_at TEXT,
+    bids TEXT,
+    asks TEXT,
+    equity TEXT,
+    verdicts TEXT NOT NULL,
+    replaced_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX snapshots_history_of_decision ON snapshots_history (decision);
 """
 
 MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4)

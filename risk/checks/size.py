@@ -28,12 +28,15 @@ def max_notional_per_order(case: Case) -> Verdict:
 
 
 def require_confirmation_above(case: Case) -> Verdict:
-    """Orders above this notional need a person's confirmation, which cannot be given yet."""
+    """Orders above this notional need a person's confirmation of about that notional."""
     limit, notional = case.limits.require_confirmation_above, case.proposal.notional
     if limit is None:
         return allow("require_confirmation_above")
     if notional is None or not is_sound(notional):
         return no_notional(case, "require_confirmation_above")
+    confirmed = case.proposal.confirmed
+    if confirmed is not None and confirmed.least <= notional <= confirmed.most:
+        return allow("require_confirmation_above", cents(limit), cents(notional))
     sentence = "Order notional ${} requires confirmation above ${}"
     return at_most("require_confirmation_above", notional, limit, sentence, cents)
 

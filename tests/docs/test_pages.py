@@ -89,8 +89,8 @@ def events_of(module: ast.Module) -> set[str]:
         for node in ast.walk(module)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    heads = "account|clock|config|control|daemon|decision|drain|health|journal|kill|library"
-    more = "market|order|reconcile|slippage|source|state|status|stream|symbol|venue"
+    heads = "account|approval|clock|config|control|daemon|decision|drain|health|journal|kill"
+    more = "library|market|order|reconcile|slippage|source|state|status|stream|symbol|venue"
     pattern = rf"(?:{heads}|{more})\.[a-z_]+|heartbeat"
     files = {"kill.latch", "journal.db", "control.sock", "daemon.lock", "daemon.yaml"}
     methods = {"order.place", "order.cancel"}

@@ -48,6 +48,7 @@ MAY_BE_MISSING = {
     "limit_price",  # a market order
     "decision_age_seconds",  # placed by hand
     "seconds_since_order",  # the first of its symbol
+    "confirmed",  # nobody was asked
 }
 ONLY_FOR = {"pending_costs": Side.BUY, "pending_sells": Side.SELL}
 NOT_JUDGED = {

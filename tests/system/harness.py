@@ -244,6 +244,7 @@ class Installation:
             counts = (await self.status()).get("decisions", {})
             unknown = counts.pop("unknown", 0)
             counts.pop("pending", None)
+            counts.pop("waiting", None)
             return not unknown and sum(counts.values()) >= count
 
         await until(all_known, f"{count} decisions with a known outcome", seconds)
