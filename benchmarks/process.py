@@ -16,10 +16,19 @@ _START_SECONDS = 30.0
 
 
 @asynccontextmanager
-async def child(*command: str | Path, talks: bool = False) -> AsyncIterator[Process]:
-    """A process that ends with the block; one that `talks` is written to and read from."""
+async def child(
+    *command: str | Path, talks: bool = False, is_quiet: bool = False
+) -> AsyncIterator[Process]:
+    """A process that ends with the block; one that `talks` is written to and read from.
+
+    What it says on standard error is shown, unless it `is_quiet`.
+    """
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE if talks else DEVNULL, stdout=PIPE, cwd=ROOT
+        *command,
+        stdin=PIPE if talks else DEVNULL,
+        stdout=PIPE,
+        stderr=DEVNULL if is_quiet else None,
+        cwd=ROOT,
     )
     try:
         yield process
