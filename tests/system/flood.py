@@ -51,6 +51,7 @@ LIMITS: Final = Limits(
     max_position_size_pct=Decimal(13),
     max_open_risk_pct=Decimal(25),
     max_total_positions=3,
+    max_orders_per_minute=440,
 )
 _NO_LIMITS: Final = {"require_confirmation_above": None, "max_price_age_seconds": 60}
 _BALANCES: Final = {"USDT": 4_000_000, "ADA": 10_000, "BTC": 10_000}
@@ -152,6 +153,7 @@ class Flood:
                 else:
                     for wish in part:
                         await self._decide(one, wish)
+                    one.jump.seconds += _QUIET_SECONDS
             for chore in chores:
                 chore.cancel()
 

@@ -11,13 +11,15 @@ import sqlite3
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 ZERO = Decimal(0)
 _LEAST_POSITION = Decimal(5)  # the venue's minimum notional
+# Requests are on their way for up to two seconds, and count from when they were judged.
+_MINUTE_MS = 58_000
 _RESOLUTION_PCT = Decimal("0.1")  # of the percentages that verdicts tell
 
 
@@ -29,14 +31,15 @@ class Limits:
     max_position_size_pct: Decimal
     max_open_risk_pct: Decimal
     max_total_positions: int
+    max_orders_per_minute: int
+    max_notional_per_day: Decimal | None = None
 
     def as_section(self) -> dict[str, Any]:
         """As ``risk_guardrails`` in ``broker.yaml``."""
         return {
-            "max_notional_per_order": float(self.max_notional_per_order),
-            "max_position_size_pct": float(self.max_position_size_pct),
-            "max_open_risk_pct": float(self.max_open_risk_pct),
-            "max_total_positions": self.max_total_positions,
+            name: limit if isinstance(limit, int) else float(limit)
+            for name, limit in asdict(self).items()
+            if limit is not None
         }
 
 
@@ -135,6 +138,7 @@ def breaches(
         for order in admitted
         if order.notional > limits.max_notional_per_order * (1 + _RESOLUTION_PCT / 100)
     ]
+    found += _too_many(truth, limits)
     newest: Admitted | None = None
     marks = _Marks(admitted)
     for step in _steps(truth):
@@ -148,6 +152,21 @@ def breaches(
             where = f"at {step.at_ms}, with {step.client_order_id}"
             found += (f"{where}: {what}" for what in _too_much(carried, newest, marks, limits))
     return found
+
+
+def _too_many(truth: Mapping[str, Any], limits: Limits) -> Iterator[str]:
+    own = [order for order in truth["orders"] if order["account"] == "trader"]
+    times = sorted(order["time"] for order in own)
+    for number, at_ms in enumerate(times):
+        orders = number + 1 - bisect_right(times, at_ms - _MINUTE_MS)
+        if orders > limits.max_orders_per_minute:
+            yield f"at {at_ms}: {orders} orders in a minute, max {limits.max_orders_per_minute}"
+    traded, most = (
+        sum(Decimal(one["cummulativeQuoteQty"]) for one in own),
+        limits.max_notional_per_day,
+    )
+    if most is not None and traded > most:  # a run is shorter than a day
+        yield f"{traded:.2f} were traded, max {most} a day"
 
 
 def _too_much(
