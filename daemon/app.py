@@ -189,7 +189,8 @@ class Daemon:
         await self._approvals.take_up()
         if self._config.mode is not Mode.OFF:
             await self._breaker.begin()
-        handlers = self._answers.handlers() | self._drills.handlers() | self._approvals.handlers()
+        answering = (self._answers, self._drills, self._approvals, self._reload)
+        handlers = {name: handler for who in answering for name, handler in who.handlers().items()}
         control = ControlServer(self._settings.state_dir / SOCKET_NAME, handlers)
         await stack.enter_async_context(control)
         self._listen_to_signals()
@@ -344,6 +345,7 @@ class Daemon:
         self._breaker.limits = saved.broker.health_breaker
         if self._floor is not None:
             self._floor.trade_by(saved.broker)
+        await self._halt.watch_file()  # a switch that is taken over as true latches at once
 
     async def _resume(self, reason: str) -> None:
         await self._reload.require_trading()

@@ -1,4 +1,4 @@
-"""``otonom-trader config check | show | init``.
+"""``otonom-trader config check | show | reload | init``.
 
 Source: contract.md, "Configuration"; exit statuses 77 not permitted, 78 configuration.
 """
@@ -22,12 +22,14 @@ from otonom_trader.brokers.config import (
     require_own_keys,
 )
 from otonom_trader.brokers.yaml_source import shown
+from otonom_trader.daemon.control import SOCKET_NAME, ask
 from otonom_trader.daemon.online_check import check_online
 from otonom_trader.daemon.settings import (
     Settings,
     SourceSettings,
     configuration_hash,
     find_config_dir,
+    find_state_dir,
     load_settings,
 )
 from otonom_trader.domain.clock import SystemClock
@@ -113,6 +115,23 @@ def show(
     for key, value, origin in texts:
         typer.echo(f"{key:<{key_width}}  {value:<{value_width}}  {origin}")
     typer.echo(f"\nhash {digest}")
+
+
+@config_app.command()
+def reload(config: ConfigDir = None, state_dir: StateDir = None) -> None:
+    """Have the running daemon read the configuration anew, and say what it made of it.
+
+    What is tighter applies at once, all of it or nothing. Exit status 78 when it is refused, 1 when
+    no daemon runs.
+    """
+    answer = asyncio.run(ask(find_state_dir(state_dir) / SOCKET_NAME, "reload"))
+    with _refusals_told():
+        if answer["configuration_refused"] is not None:
+            raise ConfigurationError(answer["configuration_refused"])
+    for change in answer["changes"]:
+        typer.echo(change)
+    told = "in force" if answer["changes"] else "in force as before"
+    typer.echo(f"configuration {answer['configuration']} is {told}")
 
 
 @config_app.command()

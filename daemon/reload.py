@@ -21,6 +21,7 @@ from otonom_trader.daemon.configuration_change import (
     differences,
     objections,
 )
+from otonom_trader.daemon.control import Handler
 from otonom_trader.domain.errors import ConfigurationError, NotPermitted
 from otonom_trader.domain.ports import Clock
 from otonom_trader.storage.journal import Journal
@@ -79,16 +80,25 @@ class Reload:
             await self._judge(texts, told_if_same=self._judged is not None)
         self._seen = texts
 
-    async def read_now(self, *, told_if_same: bool = True) -> None:
-        """Read the files because somebody asks, once they keep still."""
+    def handlers(self) -> dict[str, Handler]:
+        """Return the commands of the control socket by name."""
+        return {"reload": self.reload}
+
+    async def reload(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Read the files; return what changed, and in `configuration_refused` why nothing did."""
+        changes = await self.read_now()
+        return {"changes": [str(change) for change in changes], **self.facts()}
+
+    async def read_now(self, *, told_if_same: bool = True) -> tuple[Change, ...]:
+        """Read the files because somebody asks, once they keep still; return what was applied."""
         texts = self._files.texts()
         for _ in range(_MOST_READINGS):
             await self._clock.sleep(_PAUSE_SECONDS)
             before, texts = texts, self._files.texts()
             if texts == before:
-                await self._judge(texts, told_if_same=told_if_same)
-                return
+                return await self._judge(texts, told_if_same=told_if_same)
         self._refuse("the files of the configuration change all the time: save them once")
+        return ()
 
     async def require_trading(self) -> None:
         """Read the files; raise `NotPermitted` while ``kill_switch: true`` is in force."""
@@ -109,24 +119,24 @@ class Reload:
             "configuration_refused": self.refused,
         }
 
-    async def _judge(self, texts: Texts, *, told_if_same: bool) -> None:
+    async def _judge(self, texts: Texts, *, told_if_same: bool) -> tuple[Change, ...]:
         async with self._one_at_a_time:
-            await self._take_over(texts, told_if_same=told_if_same)
+            return await self._take_over(texts, told_if_same=told_if_same)
 
-    async def _take_over(self, texts: Texts, *, told_if_same: bool) -> None:
+    async def _take_over(self, texts: Texts, *, told_if_same: bool) -> tuple[Change, ...]:
         self._judged = texts
         try:
             saved = self._files.load()
         except ConfigurationError as wrong:
             self._refuse(str(wrong))
-            return
+            return ()
         if self._files.texts() != texts:
             self._judged = None  # saved again meanwhile: what was loaded may be half of it
-            return
+            return ()
         refusals = objections(self.in_force, saved, halted=self._is_halted())
         if refusals:
             self._refuse(*refusals, remedy=RESTART)
-            return
+            return ()
         self.refused = None
         changes = differences(self.in_force, saved)
         if changes:
@@ -136,6 +146,7 @@ class Reload:
             log.info("config.reloaded", changes=told, configuration=saved.hash[:12])
         elif told_if_same:
             log.info("config.unchanged", configuration=saved.hash[:12])
+        return changes
 
     def _refuse(self, *reasons: str, remedy: str = "") -> None:
         end = f"; {remedy}" if remedy else ""

@@ -1,4 +1,4 @@
-"""``otonom-trader config check | show | init``, as a user meets them."""
+"""``otonom-trader config check | show | reload | init``, as a user meets them."""
 
 import json
 import os

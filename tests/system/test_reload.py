@@ -34,6 +34,8 @@ async def test_a_tighter_limit_that_is_saved_applies_at_once_and_is_on_record(
 
         trader.write_config(TIGHT)
         told = await daemon.logged("config.reloaded")
+        asked = await trader.command("config", "reload")
+        assert asked.out == f"configuration {told['configuration']} is in force as before\n"
         assert told["changes"] == ["risk_guardrails.max_notional_per_order: 20000 to 100"]
         trader.decide(*numbered(1, first=1))
         await trader.decided(2)
@@ -63,6 +65,9 @@ async def test_a_looser_limit_is_refused_until_a_restart(install: Install) -> No
             "restart the daemon to apply the file"
         )
         assert (await trader.status())["configuration_refused"] == refused["reason"]
+        asked = await trader.command("config", "reload")
+        assert (asked.status, asked.out) == (78, "")
+        assert asked.err == f"configuration refused: {refused['reason']}\n"
         await daemon.stop()
 
         again = await (await trader.start()).in_state("RUNNING")
@@ -89,6 +94,25 @@ async def test_what_is_tighter_is_refused_together_with_what_needs_a_restart(
         await until(lambda: market.truth()["orders"], "an order as before")
         await daemon.stop()
         assert len(configurations(trader)) == 1
+
+
+async def test_the_command_says_what_it_has_changed_and_that_it_needs_a_daemon(
+    install: Install,
+) -> None:
+    async with venue(account(USDT="1000000")) as market:
+        trader = install(market.url)
+        alone = await trader.command("config", "reload")
+        assert alone.status == 1
+        assert "no daemon answers at" in alone.err
+        daemon = await (await trader.start()).in_state("RUNNING")
+        trader.write_config(TIGHT)
+        asked = await trader.command("config", "reload")
+        in_force = (await trader.status())["configuration"]
+        told = asked.out.splitlines()
+        assert told[-1].startswith(f"configuration {in_force} is in force")
+        # Unless the watch was quicker than the command.
+        assert told[:-1] in ([], ["risk_guardrails.max_notional_per_order: 20000 to 100"])
+        await daemon.stop()
 
 
 async def test_a_signal_has_the_files_read_and_an_invalid_one_changes_nothing(
