@@ -10,13 +10,23 @@ from typing import Any
 
 import pytest
 
-from otonom_trader.brokers import outcomes
+from otonom_trader.brokers import activity_book, outcomes
+from otonom_trader.brokers.account_book import AccountBook
+from otonom_trader.brokers.activity_book import ActivityBook
 from otonom_trader.brokers.binance.broker import BinanceBroker
 from otonom_trader.brokers.binance.transport.ws_keeper import Keeper
 from otonom_trader.daemon import resolver
 from otonom_trader.domain import order_life
+from otonom_trader.domain.activity import Counted, counted
+from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.errors import VenueError
+from otonom_trader.domain.execution import Outcome
+from otonom_trader.domain.intent import Intent
 from otonom_trader.domain.order import Fill, OrderResult
+from otonom_trader.domain.verdict import Verdict
+from otonom_trader.risk.case import Case
+from otonom_trader.risk.checks import CHECKS
+from otonom_trader.risk.verdicts import allow
 
 
 def state_goes_back(patch: pytest.MonkeyPatch) -> None:
@@ -62,3 +72,51 @@ def gap_between_connections(patch: pytest.MonkeyPatch) -> None:
         return await open_at_last(self, tasks, lost)
 
     patch.setattr(Keeper, "_open_at_last", close_first)
+
+
+def passes_on_missing_data(patch: pytest.MonkeyPatch, name: str) -> None:
+    """One guardrail lets an order pass where it cannot tell."""
+    check = CHECKS[name]
+
+    def trusting(case: Case) -> Verdict:
+        try:
+            verdict = check(case)
+        except (ArithmeticError, AttributeError, TypeError):
+            return allow(name)
+        knows = verdict.value or verdict.limit
+        return verdict if verdict.allowed or knows else allow(name)
+
+    patch.setitem(CHECKS, name, trusting)
+
+
+def reservation_released_early(patch: pytest.MonkeyPatch) -> None:
+    """What is sent and not yet settled counts nowhere."""
+    patch.setattr(AccountBook, "reserve", lambda *_: None)
+
+
+def counted_when_answered(patch: pytest.MonkeyPatch) -> None:
+    """An order counts from its answer on, not from when it is on record."""
+    record, settle = ActivityBook.record, ActivityBook.settle
+    unanswered: dict[str, Intent] = {}
+
+    def put_off(self: ActivityBook, intent: Intent) -> None:
+        unanswered[intent.client_order_id] = intent
+
+    async def record_and_settle(self: ActivityBook, client_order_id: str, *given: Any) -> None:
+        if client_order_id in unanswered:
+            record(self, unanswered.pop(client_order_id))
+        await settle(self, client_order_id, *given)
+
+    patch.setattr(ActivityBook, "record", put_off)
+    patch.setattr(ActivityBook, "settle", record_and_settle)
+
+
+def unknown_gives_its_place_back(patch: pytest.MonkeyPatch) -> None:
+    """An order that was not answered counts as one that was never sent."""
+
+    def forgetful(notional: Any, qty: Any, outcome: Any, filled: Any, *, ended: bool) -> Counted:
+        if outcome is Outcome.UNKNOWN:
+            return Counted(0, ZERO)
+        return counted(notional, qty, outcome, filled, ended=ended)
+
+    patch.setattr(activity_book, "counted", forgetful)
