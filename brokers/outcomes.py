@@ -12,6 +12,7 @@ from otonom_trader.brokers.paper import SimulatedAccount, charge
 from otonom_trader.brokers.plan import expected_of, unsent
 from otonom_trader.brokers.resting import RestingOrders
 from otonom_trader.domain.compare import compare, is_terminal, outcome_of
+from otonom_trader.domain.errors import TradeConflict
 from otonom_trader.domain.execution import Outcome, SimulatedFill, Stage, TradeExecutionLog
 from otonom_trader.domain.intent import Intent, LedgerChange, OpenIntent
 from otonom_trader.domain.market import Level
@@ -175,7 +176,11 @@ class Outcomes:
             if self._shadow is not None and known is None:
                 rests = expected_of(intent, result, self._shadow.name, self._taker_fee_pct)
             if self._intents is not None:
-                await self._intents.settle(intent, result, row, change, rests)
+                try:
+                    await self._intents.settle(intent, result, row, change, rests)
+                except TradeConflict as conflict:
+                    await self._keep_in_doubt(intent, result, conflict)
+                    raise
             self._book(intent, told, row, change, started_ns)
             if rests is not None and self._shadow is not None:
                 met = [Level(fill.price, fill.qty) for fill in result.fills]
@@ -235,6 +240,23 @@ class Outcomes:
         if not row.terminal:
             now_ns = self._clock.monotonic_ns()
             self._open[intent.client_order_id] = OpenOrder(intent, row, unknown, now_ns)
+
+    async def _keep_in_doubt(
+        self, intent: Intent, result: OrderResult, conflict: TradeConflict
+    ) -> None:
+        """Keep an order in sight of which what was told cannot be written, as UNKNOWN."""
+        if intent.client_order_id in self._open:
+            return
+        text = f"{UNKNOWN_MESSAGE} {conflict}"
+        unknown = replace(
+            unsent(intent.order, text, "unrecorded", OrderState.UNKNOWN),
+            signed_at_ms=result.signed_at_ms,
+        )
+        row = compare(intent, unknown, self._mode, self._clock.now())
+        if self._intents is not None:
+            await self._intents.settle(intent, unknown, row, None, None)
+        now_ns = self._clock.monotonic_ns()
+        self._open[intent.client_order_id] = OpenOrder(intent, row, unknown, now_ns)
 
     def _book(
         self,

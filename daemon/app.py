@@ -32,7 +32,7 @@ from otonom_trader.daemon.recovery import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SEC
 from otonom_trader.daemon.reload import Reload
 from otonom_trader.daemon.scheduler import Scheduler
 from otonom_trader.daemon.systemd import Notifier
-from otonom_trader.domain.errors import JournalError, VenueUnreachable
+from otonom_trader.domain.errors import JournalError, TradeConflict, VenueUnreachable
 from otonom_trader.domain.mode import DaemonState, Mode
 from otonom_trader.domain.ports import Clock
 from otonom_trader.storage.errors import JournalFailed
@@ -378,6 +378,9 @@ class Daemon:
             await self._recovery.look_over(floor)
 
     def _on_journal_fault(self, fault: JournalError) -> None:
+        if isinstance(fault, TradeConflict):
+            self._halt.doubt(str(fault))
+            return
         log.critical("journal.failed", reason=str(fault))
         if isinstance(fault, JournalFailed):
             # What the disk holds is no longer known: nothing may be done on the strength of it, not

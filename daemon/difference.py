@@ -65,6 +65,17 @@ class Difference:
         remedy = "find out who placed it, and cancel it at the venue"
         return cls("unrecorded", order.symbol, id_, "none", _working(order), doubt, remedy)
 
+    @classmethod
+    def of_reused(cls, row: TradeExecutionLog, order: OrderResult, doubt: str) -> Self:
+        """An order that cannot be booked: its trade has the id of another one on record."""
+        remedy = (
+            "look at the venue for what became of it; if it was reset, stop the daemon and start "
+            "it with a new state directory (--state-dir): this one keeps its record"
+        )
+        venue = f"{str(order.status).lower()}, filled {plain(order.filled_qty)}"
+        id_ = row.client_order_id or ""
+        return cls("reused", row.symbol, id_, _known(row), venue, doubt, remedy)
+
     def as_fields(self) -> dict[str, str]:
         """Its fields by name, as they are logged and printed."""
         return asdict(self)

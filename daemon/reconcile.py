@@ -78,11 +78,11 @@ class Reconciler:
     async def reconcile(self) -> list[Difference]:
         """Return once every order of ours is accounted for and the account is read.
 
-        Waits out the fence of UNKNOWN orders. Returns as `look_over` does.
+        Waits out the fence of UNKNOWN orders, unless there is a doubt. Returns as `look_over` does.
         """
         found: list[Difference] = []
         if self._broker.mode is Mode.LIVE:
-            while self._resolver.unknown:
+            while self._resolver.unknown and not any(each.doubt for each in found):
                 found += await self._resolver.settle_unknown()
                 if self._resolver.unknown:
                     await self._clock.sleep(_PAUSE_SECONDS)

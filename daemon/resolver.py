@@ -9,7 +9,7 @@ from otonom_trader.brokers.outcomes import OpenOrder
 from otonom_trader.daemon.difference import Difference
 from otonom_trader.daemon.outage import Outage
 from otonom_trader.domain.compare import ABSENT
-from otonom_trader.domain.errors import VenueError
+from otonom_trader.domain.errors import TradeConflict, VenueError
 from otonom_trader.domain.execution import Outcome
 from otonom_trader.domain.order import OrderResult, OrderState
 from otonom_trader.domain.ports import Clock
@@ -25,8 +25,9 @@ class Resolver:
 
     An UNKNOWN order that the venue does not know is absent only once the fence has passed (nothing
     signed can be carried out any more) and it was missed twice. That the venue does not know an
-    order which it accepted is a doubt. Each round asks after all of its orders; where one could not
-    be asked for it then raises `VenueError`, unless there is a doubt. Source: promises.md, P1.
+    order which it accepted is a doubt, and so is a fill under the id of another one on record.
+    Each round asks after all of its orders; where one could not be asked for it then raises
+    `VenueError`, unless there is a doubt. Source: promises.md, P1.
     """
 
     def __init__(self, broker: GuardedBroker, clock: Clock) -> None:
@@ -86,7 +87,10 @@ class Resolver:
         self._misses.pop(id_, None)
         if _nothing_new(order, found):
             return []
-        carried = await self._broker.outcomes.settle(intent, found)
+        try:
+            carried = await self._broker.outcomes.settle(intent, found)
+        except TradeConflict as conflict:
+            return [Difference.of_reused(order.row, found, str(conflict))]
         if not carried.is_news:
             return []
         log.info(

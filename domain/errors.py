@@ -25,6 +25,10 @@ class JournalError(TraderError):
     """The journal could not be read or written: nothing may be sent."""
 
 
+class TradeConflict(JournalError):
+    """The venue tells of another trade under the id of one on record: nothing was written."""
+
+
 class TradingHalted(TraderError):
     """The kill gate is shut: nothing was sent and nothing will be."""
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.compare import with_resting
-from otonom_trader.domain.errors import JournalError
+from otonom_trader.domain.errors import JournalError, TradeConflict
 from otonom_trader.domain.execution import Outcome, TradeExecutionLog
 from otonom_trader.domain.intent import Intent, LedgerChange
 from otonom_trader.domain.mode import Mode
@@ -60,8 +60,8 @@ def settle(
 
     The order is SETTLED once `execution` is terminal, and outside of live, where there is no order
     to ask for, at once. Raises
-    `JournalError` for an intent that was never recorded, `JournalConflict` for a fill that is
-    written otherwise, and for more fills than the order asked for.
+    `JournalError` for an intent that was never recorded, `TradeConflict` for a fill that is
+    written otherwise, `JournalConflict` for more fills than the order asked for.
     """
     if (execution.source, execution.decision_id) != intent.decision:
         raise ValueError(
@@ -194,9 +194,10 @@ def _book_fills(
             fill.price,
             fill.qty,
         ):
-            raise JournalConflict(
-                f"trade {fill.trade_id} of {intent.symbol} is written with another order, price or "
-                f"quantity than {intent.client_order_id} now tells"
+            raise TradeConflict(
+                f"trade {fill.trade_id} of {intent.symbol} is on record with another order, price "
+                f"or quantity than the venue now tells of order {intent.client_order_id}: the "
+                "venue was reset, or another took its place"
             )
     return fresh
 

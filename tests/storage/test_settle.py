@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otonom_trader.domain.errors import JournalError
+from otonom_trader.domain.errors import JournalError, TradeConflict
 from otonom_trader.domain.execution import Outcome
 from otonom_trader.domain.order import OrderResult, OrderState, OrderStatus
 from otonom_trader.storage import Journal
@@ -156,7 +156,7 @@ async def test_a_trade_is_not_booked_with_two_quantities(journal: Journal, sampl
     partly = samples.result(("1", "0.0004"), status=OrderStatus.PARTIALLY_FILLED)
     await journal.settle(samples.intent(), partly, working)
 
-    with pytest.raises(JournalConflict, match="trade 1 of BTC-USDT"):
+    with pytest.raises(TradeConflict, match="trade 1 of BTC-USDT is on record with another"):
         await journal.settle(samples.intent(), samples.result(("1", "0.0005")), samples.execution())
 
     assert (await only_order(journal))["phase"] == "OUTCOME"
@@ -167,7 +167,7 @@ async def test_a_trade_is_not_booked_to_two_orders(journal: Journal, samples: An
         await journal.record(samples.entry(number))
     await journal.settle(samples.intent(0), samples.result(("1", "0.001")), samples.execution())
 
-    with pytest.raises(JournalConflict, match="trade 1 of BTC-USDT"):
+    with pytest.raises(TradeConflict, match="trade 1 of BTC-USDT is on record with another"):
         await journal.settle(
             samples.intent(1),
             samples.result(("1", "0.001"), number=1),
