@@ -15,8 +15,6 @@ from otonom_trader.brokers.paper import PaperBroker, SimulatedAccount, taken_at_
 from otonom_trader.brokers.plan import (
     Plan,
     intent_of,
-    proposal_of,
-    reservation_of,
     resting_of,
     unsent,
     unsent_row,
@@ -24,23 +22,22 @@ from otonom_trader.brokers.plan import (
 from otonom_trader.brokers.resting import Moved
 from otonom_trader.brokers.sending import send
 from otonom_trader.brokers.waiting import WaitingRoom
+from otonom_trader.brokers.watched_account import WatchedAccount
 from otonom_trader.domain.account import AccountKey, Balance
-from otonom_trader.domain.amount import ZERO, Number, positive
+from otonom_trader.domain.amount import Number, positive
 from otonom_trader.domain.approval import Parked
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import JournalError, NotReady, PaperOnly, TradingHalted, VenueError
 from otonom_trader.domain.execution import SimulatedFill, Stage, TradeExecutionLog
-from otonom_trader.domain.intent import Entry, Intent, LedgerChange, Reservation
-from otonom_trader.domain.market import Instrument, MarketSnapshot
+from otonom_trader.domain.intent import Entry, Intent, LedgerChange
+from otonom_trader.domain.market import MarketSnapshot
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
 from otonom_trader.domain.ports import Clock, HealthWatch, IntentLog, KillGate
 from otonom_trader.domain.resting import Leg
 from otonom_trader.domain.verdict import Verdict
-from otonom_trader.risk.checks.losses import halting_loss
-from otonom_trader.risk.exposure import Exposure, Proposal
 from otonom_trader.risk.limits import RiskGuardrails
-from otonom_trader.risk.pipeline import KILL_SWITCH, denial, judge, rejection_message
+from otonom_trader.risk.pipeline import KILL_SWITCH, denial, rejection_message
 
 NEEDS_JOURNAL = (
     "live orders need the journal: run the daemon (otonom-trader run), or give intents= to "
@@ -50,7 +47,7 @@ DEFAULT_TAKER_FEE_PCT = Decimal("0.1")
 _NS = 1_000_000_000
 
 
-class GuardedBroker:
+class GuardedBroker(WatchedAccount):
     """A broker behind the guardrails.
 
     `carry_out` is steps 5 to 8 of a decision's way, and no other code sends an order: judge and
@@ -79,26 +76,27 @@ class GuardedBroker:
         health: HealthWatch | None = None,
         on_loss: Callable[[str], None] = lambda _message: None,
     ) -> None:
-        self.venue = underlying_broker
-        self.guardrails = guardrails
-        self.mode = underlying_broker.mode
+        clock = clock or SystemClock()
+        simulated = paper.account if underlying_broker.mode is Mode.OFF and paper else shadow
+        super().__init__(
+            underlying_broker,
+            guardrails,
+            AccountBook(account_currency, simulated),
+            ActivityBook(intents, clock),
+            clock,
+            taker_fee_pct=taker_fee_pct,
+            heed=heed,
+            health=health,
+            on_loss=on_loss,
+        )
         self.paper = paper
-        simulated = paper.account if self.mode is Mode.OFF and paper else shadow
-        self.account = AccountBook(account_currency, simulated)
-        self._shadow = shadow
         self.waiting = None if self.mode is Mode.OFF else waiting
         self._intents = intents
         self._gate = gate
-        self._clock = clock or SystemClock()
-        self.activity = ActivityBook(intents, self._clock)
         self.outcomes = Outcomes(
-            self.account, self.activity, shadow, intents, self.mode, self._clock, taker_fee_pct
+            self.account, self.activity, shadow, intents, self.mode, clock, taker_fee_pct
         )
         self.resting = self.outcomes.resting
-        self._taker_fee_pct = taker_fee_pct
-        self._heed = heed
-        self._health = health
-        self._on_loss = on_loss
         self._lock = asyncio.Lock()  # from judging to the record, on the paper account
 
     async def __aenter__(self) -> Self:
@@ -211,35 +209,14 @@ class GuardedBroker:
         account = await self.venue.get_account_key()
         async with self._lock:
             await self.activity.take_up(account)
-            reservation, now = self._reservation(plan), self._clock.now()
-            worth = self._proposal(plan, reservation).notional
+            reservation, now = self.reservation(plan), self._clock.now()
+            worth = self.proposal(plan, reservation).notional
             intent = intent_of(plan, account, reservation, None, now, worth, self._taker_fee_pct)
             entry = Entry(plan.claim, market=plan.market, intent=intent, ruling=plan.ruling)
             await self._write(entry)
             self.account.reserve(intent.client_order_id, intent.reservation)
             self.activity.record(intent)
         return await self.outcomes.settle(intent, found)
-
-    async def refresh(self) -> None:
-        """Read the account and the marks of what it holds; raises `VenueError` when unreadable."""
-        now_ns = self._clock.monotonic_ns()
-        wanted = self.account.symbols_to_mark()
-        try:
-            if wanted:
-                self.account.update_marks(await self.venue.get_marks(wanted), now_ns)
-            if self._reads_account:
-                self.account.update_account(await self.venue.get_account())
-        except VenueError as failure:
-            self.heed(failure.code, str(failure))
-            raise
-        if self._health is not None:
-            self._health.heard(None, "")
-
-    def heed(self, code: str, message: str) -> None:
-        """Take note of why the venue did not do what was asked of it, which was no order."""
-        self._heed(code, message)
-        if self._health is not None:
-            self._health.heard(code, message)
 
     async def meet(self, market: MarketSnapshot) -> list[Moved]:
         """Have what rests in simulations on the symbol of `market` meet it; return what moved.
@@ -268,41 +245,6 @@ class GuardedBroker:
                 await self.activity.settle(order.client_order_id or "", order.side, row)
         return moved
 
-    async def watch_equity(self) -> None:
-        """Note what the account is worth now, and tell of a loss for which trading must halt.
-
-        Raises `JournalError`.
-        """
-        self._look_at_loss(self.exposure())
-        await self.activity.keep_marks()
-
-    async def freshen(self, instrument: Instrument, market: MarketSnapshot | None) -> None:
-        """Read account and marks where judging `instrument` would see them missing or stale.
-
-        Never raises for a venue that cannot be read: what is missing then denies.
-        """
-        self.account.trade(instrument)
-        if market is not None and (mark := market.mark) is not None:
-            self.account.update_marks({instrument.symbol: mark}, market.taken_ns)
-        exposure = self.exposure()
-        age, oldest = exposure.age_seconds, self.guardrails.max_account_age_seconds
-        unknown = exposure.equity is None or exposure.pending_buy_value is None
-        if unknown or age is None or age > oldest or self.rate(instrument.symbol.quote) is None:
-            try:
-                await self.refresh()
-            except VenueError:
-                return
-
-    def exposure(self) -> Exposure:
-        """Return the account as it would be judged now."""
-        oldest = self.guardrails.max_account_age_seconds
-        return self.account.exposure(self._clock.monotonic_ns(), oldest)
-
-    def rate(self, asset: str) -> Decimal | None:
-        """Return what one of `asset` is worth in the account currency, None when not known now."""
-        oldest = self.guardrails.max_account_age_seconds
-        return self.account.rate(asset, self._clock.monotonic_ns(), oldest)
-
     async def cancel_order(self, order_id: str, symbol: str | None = None) -> OrderResult:
         """Cancel a working order; never judged, never gated."""
         return await self.venue.cancel_order(order_id, symbol)
@@ -319,10 +261,6 @@ class GuardedBroker:
         """Return all balances by asset."""
         return await self.venue.get_account_balance()
 
-    @property
-    def _reads_account(self) -> bool:
-        return self.mode is not Mode.OFF and self._shadow is None
-
     async def _judge_and_record(
         self, plan: Plan, account: AccountKey, current_equity: Decimal | None, arrived_ns: int
     ) -> Carried | Parked | tuple[Intent, dict[str, int]]:
@@ -332,9 +270,9 @@ class GuardedBroker:
         }
         began_ns = self._clock.monotonic_ns()
         halted, only_paper = self._halted()
-        reservation = self._reservation(plan)
-        proposal = self._proposal(plan, reservation)
-        verdicts, equity = self._judge(proposal, current_equity, halted)
+        reservation = self.reservation(plan)
+        proposal = self.proposal(plan, reservation)
+        verdicts, equity = self.judge(proposal, current_equity, halted)
         stages[Stage.JUDGE.value] = self._clock.monotonic_ns() - began_ns
         denied = denial(verdicts)
         if self.waiting is not None and plan.ruling is not None:
@@ -365,37 +303,6 @@ class GuardedBroker:
         self.account.reserve(intent.client_order_id, intent.reservation)
         self.activity.record(intent)
         return intent, stages
-
-    def _reservation(self, plan: Plan) -> Reservation:
-        return reservation_of(plan, self.guardrails.price_collar_pct, self._taker_fee_pct)
-
-    def _proposal(self, plan: Plan, reservation: Reservation) -> Proposal:
-        rate, now_ns = self.rate(plan.symbol.quote), self._clock.monotonic_ns()
-        return proposal_of(plan, rate, now_ns, self._clock.now(), reservation)
-
-    def _judge(
-        self, proposal: Proposal, current_equity: Decimal | None, halted: str | None
-    ) -> tuple[tuple[Verdict, ...], Decimal | None]:
-        exposure = self.exposure()
-        self._look_at_loss(exposure)
-        activity = self.activity.activity(proposal.symbol)
-        if self.mode is Mode.LIVE:
-            if exposure.equity is not None and current_equity is not None:
-                exposure = replace(exposure, equity=min(exposure.equity, current_equity))
-        elif exposure.equity is None and current_equity is not None:
-            exposure = replace(exposure, equity=current_equity, age_seconds=ZERO)
-        limits, monotonic_ns = self.guardrails, self._clock.monotonic_ns
-        verdicts = judge(proposal, exposure, limits, halted, activity, monotonic_ns=monotonic_ns)
-        return verdicts, exposure.equity
-
-    def _look_at_loss(self, exposure: Exposure) -> None:
-        """Note what the account is worth, and tell of a loss beyond its limit; off has no risk."""
-        self.activity.observe(exposure.equity)
-        if self.mode is Mode.OFF:
-            return
-        loss = halting_loss(exposure.equity, self.activity.marks, self.guardrails)
-        if loss is not None:
-            self._on_loss(loss.message)
 
     def _halted(self) -> tuple[str | None, str | None]:
         """Return why trading is halted, and why only paper may go on; None where it is not so."""
