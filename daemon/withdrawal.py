@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Protocol
 import structlog
 
 from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.daemon.alarm import KEY_REFUSED
 from otonom_trader.daemon.outage import Outage
 from otonom_trader.domain.errors import VenueError
 from otonom_trader.domain.execution import Outcome
@@ -23,6 +24,7 @@ log = structlog.get_logger("kill")
 _AT_ONCE: Final = 16
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 5.0
+_KEY_PAUSE_SECONDS: Final = 30.0
 _MOST_NAMED: Final = 20
 
 
@@ -111,7 +113,9 @@ class Withdrawal:
                 except VenueError as failure:
                     self._failing.failed(str(failure))
                     broker.heed(failure.code, str(failure))
-                    await self._clock.sleep(pause)
+                    # A refused key stays so until a person has done something about it.
+                    refused = failure.code == KEY_REFUSED
+                    await self._clock.sleep(_KEY_PAUSE_SECONDS if refused else pause)
                     pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
                 else:
                     self._failing.ended()

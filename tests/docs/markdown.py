@@ -48,7 +48,7 @@ def anchors(markdown: str) -> set[str]:
 
 def _blocks(markdown: str) -> Iterator[Block]:
     matches = list(_FENCE.finditer(markdown))
-    for match, after in zip(matches, [*matches[1:], None], strict=True):
+    for match, after in zip(matches, [*matches[1:], None], strict=False):
         output = None
         if after is not None and after["language"] == "text":
             between = markdown[match.end() : after.start()]
