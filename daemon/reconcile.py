@@ -20,7 +20,7 @@ from otonom_trader.storage.journal import Journal
 
 log = structlog.get_logger("reconcile")
 
-CANCEL_HINT = "run the daemon in mode live on that account, then 'otonom-trader kill' cancels it"
+CANCEL_HINT = "'otonom-trader panic' halts and cancels it"
 _PAUSE_SECONDS = 0.5
 
 
