@@ -102,8 +102,8 @@ def proposal_of(
     `reservation` is what the order may do at its worst.
     """
     market = plan.market
-    mark = market.mark if market else None
     quote = market.book.quote if market else None
+    mark = quote.mid if quote else None
     walk = taken_at_once(plan.order, market) if market else None
     return Proposal(
         symbol=plan.symbol,

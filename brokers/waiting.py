@@ -1,7 +1,6 @@
 """Orders that wait for a person, in memory as they are in the journal."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -103,7 +102,7 @@ class WaitingRoom:
         now, before = self._clock.now(), self._parked.get(plan.claim.key)
         if before is None and len(self._parked) >= self._most:
             text = f"{denied.message}, and {self._most} orders wait for one already"
-            return replace(denied, message=text)
+            return denied._replace(message=text)
         assert isinstance(decision, Decision)  # noqa: S101  nothing else has a plan
         expires_at = now + self._timeout
         if decision.expires_at is not None:

@@ -18,7 +18,7 @@ from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.checks.losses import halting_loss
 from otonom_trader.risk.exposure import Exposure, Proposal
 from otonom_trader.risk.limits import RiskGuardrails
-from otonom_trader.risk.pipeline import judge
+from otonom_trader.risk.pipeline import denial, judge
 
 
 class WatchedAccount:
@@ -125,8 +125,8 @@ class WatchedAccount:
 
         `current_equity` stands in where none is known; in live it only tightens.
         """
-        exposure = self.exposure()
-        self._look_at_loss(exposure)
+        own = exposure = self.exposure()
+        self.activity.observe(own.equity)
         activity = self.activity.activity(proposal.symbol)
         if self.mode is Mode.LIVE:
             if exposure.equity is not None and current_equity is not None:
@@ -135,6 +135,8 @@ class WatchedAccount:
             exposure = replace(exposure, equity=current_equity, age_seconds=ZERO)
         limits, monotonic_ns = self.guardrails, self._clock.monotonic_ns
         verdicts = judge(proposal, exposure, limits, halted, activity, monotonic_ns=monotonic_ns)
+        if denial(verdicts) is not None:
+            self._look_at_loss(own)
         return verdicts, exposure.equity
 
     def _look_at_loss(self, exposure: Exposure) -> None:

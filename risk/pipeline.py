@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.activity import Activity
-from otonom_trader.risk.case import Case, Check
+from otonom_trader.risk.case import Case
 from otonom_trader.risk.checks import CHECKS
 from otonom_trader.risk.checks.permission import kill_switch
 from otonom_trader.risk.checks.size import require_confirmation_above
@@ -41,9 +41,13 @@ def judge(
     """
     began_ns = monotonic_ns()
     case = Case(proposal, exposure, limits, activity, halted)
-    verdicts = [_ask(name, check, case) for name, check in CHECKS.items()]
-    took_ns = monotonic_ns() - began_ns
-    verdicts.append(_ask(JUDGING_TIME, lambda case: _in_time(case, took_ns), case))
+    verdicts: list[Verdict] = []
+    for name, check in CHECKS.items():
+        try:
+            verdicts.append(check(case))
+        except Exception as failure:  # noqa: BLE001  whatever it trips over must not pass
+            verdicts.append(deny(name, f"Guardrail {name} failed: {failure!r}"))
+    verdicts.append(_in_time(limits, monotonic_ns() - began_ns))
     return tuple(verdicts)
 
 
@@ -65,13 +69,9 @@ def rejection_message(verdict: Verdict) -> str:
     return REJECTED + verdict.message
 
 
-def _in_time(case: Case, took_ns: int) -> Verdict:
-    took, limit = Decimal(took_ns) / _NS, case.limits.max_judging_seconds
-    return at_most(JUDGING_TIME, took, limit, "Judging took {} s, max {} s", fine)
-
-
-def _ask(name: str, check: Check, case: Case) -> Verdict:
+def _in_time(limits: RiskGuardrails, took_ns: int) -> Verdict:
     try:
-        return check(case)
-    except Exception as failure:  # noqa: BLE001  whatever a guardrail trips over, the order must not pass
-        return deny(name, f"Guardrail {name} failed: {failure!r}")
+        took, limit = Decimal(took_ns) / _NS, limits.max_judging_seconds
+        return at_most(JUDGING_TIME, took, limit, "Judging took {} s, max {} s", fine)
+    except Exception as failure:  # noqa: BLE001  as above
+        return deny(JUDGING_TIME, f"Guardrail {JUDGING_TIME} failed: {failure!r}")

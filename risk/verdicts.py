@@ -6,6 +6,7 @@ Source: contract.md, "Messages kept word for word": amounts without trailing zer
 
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
 
 from otonom_trader.domain.amount import ZERO, plain
 from otonom_trader.domain.verdict import Verdict
@@ -31,7 +32,7 @@ def at_most(code: str, value: Decimal, limit: Decimal, sentence: str, show: Show
 
     The value is shown rounded up and the limit down: one a hair above it never reads as equal.
     """
-    got, most = show(value, ROUND_CEILING), show(limit, ROUND_FLOOR)
+    got, most = show(value, ROUND_CEILING), shown_limit(show, limit)
     if value > limit:
         return deny(code, sentence.format(got, most), most, got)
     return allow(code, most, got)
@@ -53,7 +54,7 @@ def is_sound(number: Decimal | None, least: Decimal | None = None) -> bool:
 
 def cents(value: Decimal, rounding: str = ROUND_FLOOR) -> str:
     """Write an amount in the account currency."""
-    return plain(value.quantize(_CENT, rounding))
+    return _bare(str(value.quantize(_CENT, rounding)))
 
 
 def fine(value: Decimal, rounding: str = ROUND_FLOOR) -> str:
@@ -63,9 +64,20 @@ def fine(value: Decimal, rounding: str = ROUND_FLOOR) -> str:
 
 def seconds(value: Decimal, rounding: str = ROUND_FLOOR) -> str:
     """Write a duration in seconds."""
-    return plain(value.quantize(_TENTH, rounding))
+    return _bare(str(value.quantize(_TENTH, rounding)))
 
 
 def tenths(value: Decimal, rounding: str = ROUND_FLOOR) -> str:
     """Write a percentage."""
-    return f"{value.quantize(_TENTH, rounding) + ZERO:f}"  # + 0 turns -0.0 into 0.0
+    return str(value.quantize(_TENTH, rounding) + ZERO)  # + 0 turns -0.0 into 0.0
+
+
+@lru_cache(maxsize=256)
+def shown_limit(show: Show, limit: Decimal) -> str:
+    """Write a limit, rounded down; the same few are written for every order."""
+    return show(limit, ROUND_FLOOR)
+
+
+def _bare(text: str) -> str:
+    """Return a number without the zeros at its end; so few places are never written as a power."""
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import msgspec
-
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.intent import Claim, Entry, Intent, SourcePosition
@@ -17,7 +15,15 @@ from otonom_trader.storage.errors import DuplicateDecision
 from otonom_trader.storage.ledgers import Known
 from otonom_trader.storage.order_rows import ORDER_COLUMNS, intent_row
 from otonom_trader.storage.outcomes import insert_execution
-from otonom_trader.storage.rows import digest, digits, instant, json_text, payload, storable
+from otonom_trader.storage.rows import (
+    digest,
+    digits,
+    instant,
+    json_text,
+    payload,
+    storable,
+    verdicts_text,
+)
 
 SNAPSHOT_LEVELS = 10
 """How many levels of each side of the book are kept with a decision."""
@@ -169,7 +175,7 @@ def _snapshot(connection: sqlite3.Connection, decision: int, entry: Entry, now: 
             ),
             # An equity that could not be told is no number, and is kept as none.
             None if equity is None or equity.is_nan() else digits(equity),
-            msgspec.json.encode(entry.verdicts).decode(),
+            verdicts_text(entry.verdicts),
         ),
     )
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-import msgspec
-
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.amount import ZERO, plain
 from otonom_trader.domain.decision import DecisionKey
@@ -19,7 +17,7 @@ from otonom_trader.domain.verdict import Verdict
 from otonom_trader.storage import approvals
 from otonom_trader.storage.execution_rows import EXECUTION_COLUMNS, execution_json, read_execution
 from otonom_trader.storage.order_rows import read_intent, read_open_intent
-from otonom_trader.storage.rows import json_text, read_json, storable
+from otonom_trader.storage.rows import json_text, read_json, read_verdicts, storable
 
 _EXECUTION = (
     f"SELECT d.source, d.id AS decision_id, {', '.join(f'e.{name}' for name in EXECUTION_COLUMNS)}"  # noqa: S608
@@ -27,8 +25,6 @@ _EXECUTION = (
 )
 _NEWEST_ROWS = 1000  # a clock set back leaves rows that are newer than the last: look past it
 _OVERLAP = 100  # fills: how far back the venue's trades are compared with ours again
-
-_verdicts = msgspec.json.Decoder(tuple[Verdict, ...])
 
 
 def seen(connection: sqlite3.Connection, keys: Iterable[DecisionKey]) -> dict[DecisionKey, str]:
@@ -180,7 +176,7 @@ def verdicts(connection: sqlite3.Connection, key: DecisionKey) -> tuple[Verdict,
         " WHERE d.source = ? AND d.id = ?",
         key,
     ).fetchone()
-    return _verdicts.decode(row[0]) if row else ()
+    return read_verdicts(row[0]) if row else ()
 
 
 def traded_symbols(connection: sqlite3.Connection) -> frozenset[Symbol]:

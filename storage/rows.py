@@ -5,7 +5,7 @@ is time order), mappings JSON; what does not exist is NULL, a price that is NaN 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -14,11 +14,25 @@ from typing import Any
 import msgspec
 
 from otonom_trader.domain.decision import Decision, Malformed
+from otonom_trader.domain.verdict import Verdict
 
 Value = str | int | float | None
 """What a column may hold."""
 
 _encode = msgspec.json.Encoder().encode
+
+
+class _Verdict(msgspec.Struct):
+    """A verdict's columns in the journal's view."""
+
+    code: str
+    allowed: bool
+    message: str
+    limit: str
+    value: str
+
+
+_verdicts = msgspec.json.Decoder(list[_Verdict])
 
 
 def digits(value: Decimal) -> str:
@@ -78,6 +92,16 @@ def amounts_text(amounts: Mapping[str, Decimal]) -> str:
 def read_amounts(text: str) -> dict[str, Decimal]:
     """Amounts by asset from JSON."""
     return {asset: Decimal(amount) for asset, amount in read_json(text).items()}
+
+
+def verdicts_text(verdicts: Sequence[Verdict]) -> str:
+    """What the guardrails said as JSON, a mapping each."""
+    return _encode([_Verdict(*verdict) for verdict in verdicts]).decode()
+
+
+def read_verdicts(text: str) -> tuple[Verdict, ...]:
+    """What `verdicts_text` was given."""
+    return tuple(Verdict(*msgspec.structs.astuple(row)) for row in _verdicts.decode(text))
 
 
 def payload(item: Decision | Malformed) -> str:

@@ -1,13 +1,13 @@
 """Whether anything may trade at all: the switch, which symbols, at which times."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from otonom_trader.domain.symbol import is_symbol, names_symbol
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.case import Case
 from otonom_trader.risk.verdicts import allow, deny
-from otonom_trader.risk.windows import parse_window
+from otonom_trader.risk.windows import DAYS, parse_window
 
 
 def kill_switch(case: Case) -> Verdict:
@@ -65,9 +65,11 @@ def blackout_windows(case: Case) -> Verdict:
     return allow("blackout_windows", _listed(windows), _told(now))
 
 
-def _listed(entries: Iterable[str]) -> str:
+@lru_cache(maxsize=64)
+def _listed(entries: tuple[str, ...]) -> str:
     return ", ".join(entries)
 
 
 def _told(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %a %H:%M} UTC"
+    moment = moment.astimezone(UTC)
+    return f"{DAYS[moment.weekday()]} {moment.isoformat(timespec='minutes')[:-6]}Z"

@@ -12,6 +12,7 @@ from otonom_trader.risk.verdicts import (
     deny,
     fine,
     is_sound,
+    shown_limit,
     tenths,
 )
 
@@ -133,9 +134,11 @@ def venue_minimums(case: Case) -> Verdict:
     if not case.limits.venue_minimums:
         return allow(code)
     qty, price = proposal.qty, proposal.price
-    if rules is None or not all(
-        is_sound(rule, ZERO)
-        for rule in (rules.qty_step, rules.min_qty, rules.max_qty, rules.min_notional)
+    if rules is None or not (
+        is_sound(rules.qty_step, ZERO)
+        and is_sound(rules.min_qty, ZERO)
+        and is_sound(rules.max_qty, ZERO)
+        and is_sound(rules.min_notional, ZERO)
     ):
         return deny(code, f"The venue's rules for {proposal.symbol} are not known")
     if price is None or not (is_sound(qty) and is_sound(price)):
@@ -149,7 +152,8 @@ def venue_minimums(case: Case) -> Verdict:
     if rules.max_qty and qty > rules.max_qty:
         most = plain(rules.max_qty)
         return deny(code, f"Quantity {plain(qty)} is above the venue's {most}", most, plain(qty))
-    notional, least = qty * min(price, proposal.limit_price or price), fine(rules.min_notional)
+    notional = qty * min(price, proposal.limit_price or price)
+    least = shown_limit(fine, rules.min_notional)
     if notional < rules.min_notional:
         text = f"Notional {fine(notional)} {proposal.symbol.quote} is below the venue's {least}"
         return deny(code, text, least, fine(notional))
