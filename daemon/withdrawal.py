@@ -118,7 +118,6 @@ class Withdrawal:
                     await self._clock.sleep(_KEY_PAUSE_SECONDS if refused else pause)
                     pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
                 else:
-                    self._failing.ended()
                     pause = _FIRST_PAUSE_SECONDS
             deadline.cancel()
 
@@ -127,6 +126,7 @@ class Withdrawal:
         # Before the look: what is answered after this can be seen by it.
         on_its_way = not self.knows_earlier_orders or _on_its_way(broker)
         sent = await cancel_working(broker, own)
+        self._failing.ended()
         self.left = len(sent)
         self._working = [order for order, _ in sent]
         self.cancelled += sum(result.status is OrderStatus.CANCELED for _, result in sent)
