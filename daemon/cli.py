@@ -37,13 +37,6 @@ app = typer.Typer(
 app.add_typer(testnet_app, name="testnet")
 app.add_typer(config_app, name="config")
 app.add_typer(emergency_commands.drill_app, name="drill")
-for command in (
-    approval_commands.approvals,
-    approval_commands.approve,
-    approval_commands.deny,
-    emergency_commands.panic,
-):
-    app.command()(command)
 
 USAGE = 64
 _TYPERS_USAGE = 2
@@ -283,6 +276,16 @@ def resume(
     else:
         result = asyncio.run(_ask(config, state_dir, "resume", reason=reason))
     typer.echo(f"resumed: {result['state']}")
+
+
+# After the others, in whose order the help lists them.
+for command in (
+    emergency_commands.panic,
+    approval_commands.approvals,
+    approval_commands.approve,
+    approval_commands.deny,
+):
+    app.command()(command)
 
 
 async def _ask(

@@ -134,7 +134,8 @@ class AccountConfig:
             if part.startswith(_PERMISSIONS)
             for permission in part.removeprefix(_PERMISSIONS).split("+")
         ]
-        if len(rest) < _KEY_AND_SECRET or not all((name, *rest, *permissions)):
+        is_whole = len(rest) >= _KEY_AND_SECRET and all((name, *rest, *permissions))
+        if not is_whole or "=" in name:
             raise ValueError(f"account {name!r} is not {_ACCOUNT}")
         api_key, secret, *more = rest
         given = cls(api_key, secret, name=name)

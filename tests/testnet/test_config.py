@@ -94,6 +94,7 @@ def test_an_account_has_a_name_and_a_key_and_may_have_more() -> None:
         ("eve,key", "account 'eve' is not NAME,KEY,SECRET"),
         ("eve,key,", "account 'eve' is not NAME,KEY,SECRET"),
         (",key,hidden", "account '' is not NAME,KEY,SECRET"),
+        ("name=eve,key,hidden", "account 'name=eve' is not NAME,KEY,SECRET"),
         ("eve,key,hidden,", "account 'eve' is not NAME,KEY,SECRET"),
         ("eve,key,hidden,permissions=", "account 'eve' is not NAME,KEY,SECRET"),
         ("eve,key,hidden,permissions=FOO", "permission 'FOO' is unknown: expected SPOT, MARGIN"),
