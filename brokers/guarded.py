@@ -44,7 +44,6 @@ NEEDS_JOURNAL = (
     "create_broker or GuardedBroker"
 )
 DEFAULT_TAKER_FEE_PCT = Decimal("0.1")
-_NS = 1_000_000_000
 
 
 class GuardedBroker(WatchedAccount):
@@ -176,8 +175,9 @@ class GuardedBroker(WatchedAccount):
             return prepared
         intent, stages = prepared
         self.outcomes.await_answer(intent)
+        until_ns = plan.fresh_until_ns(self.guardrails.max_price_age_seconds)
         try:
-            result = await self._send(plan, intent)
+            result = await send(self.venue, intent.order, self._clock, until_ns, self._heed)
         except asyncio.CancelledError:
             self.outcomes.lose_sight(intent)
             raise
@@ -185,12 +185,6 @@ class GuardedBroker(WatchedAccount):
             self._health.answered(result)
         stages[Stage.DECISION_TO_ACK] = self._clock.monotonic_ns() - plan.started_ns
         return await self.outcomes.settle(intent, result, stages, plan.started_ns)
-
-    async def _send(self, plan: Plan, intent: Intent) -> OrderResult:
-        """Send an order, for as long as the price is fresh that it was judged on."""
-        fresh_ns = int(self.guardrails.max_price_age_seconds * _NS)
-        until_ns = 0 if plan.market is None else plan.market.taken_ns + fresh_ns
-        return await send(self.venue, intent.order, self._clock, until_ns, self._heed)
 
     async def tighten(
         self, guardrails: RiskGuardrails, record: Callable[[], Awaitable[None]]
@@ -275,10 +269,9 @@ class GuardedBroker(WatchedAccount):
         verdicts, equity = self.judge(proposal, current_equity, halted)
         stages[Stage.JUDGE.value] = self._clock.monotonic_ns() - began_ns
         denied = denial(verdicts)
-        if self.waiting is not None and plan.ruling is not None:
-            self.waiting.require_executable(plan, denied, only_paper)
-        if self.waiting is not None and denied is not None:
-            admitted = self.waiting.admit(plan, account, proposal.notional, verdicts, denied)
+        if self.waiting is not None:
+            notional = proposal.notional
+            admitted = self.waiting.admit(plan, account, notional, verdicts, denied, only_paper)
             if isinstance(admitted, Parked):
                 ruling, market = plan.ruling, plan.market
                 entry = Entry(plan.claim, verdicts, market, equity, parked=admitted, ruling=ruling)

@@ -63,6 +63,12 @@ class Plan:
         """The pair as the venue lists it."""
         return self.instrument.symbol
 
+    def fresh_until_ns(self, max_price_age_seconds: Decimal) -> int:
+        """Return until when (monotonic) its price is one to send an order on; 0 without one."""
+        if self.market is None:
+            return 0
+        return self.market.taken_ns + int(max_price_age_seconds * _NS)
+
 
 def executable_price(plan: Plan, walk: Walk | None = None) -> Decimal | None:
     """Return the price the order can execute at, quote per base.

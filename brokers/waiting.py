@@ -53,20 +53,6 @@ class WaitingRoom:
         now = self._clock.now()
         return tuple(parked for parked in self._parked.values() if parked.expires_at <= now)
 
-    def require_executable(
-        self, plan: Plan, denied: Verdict | None, only_paper: str | None
-    ) -> None:
-        """Raise `NotWaiting` where an approved order waits no more, and where it is to wait on
-        `TradingHalted`: a halt denies it, or `only_paper` says why nothing is sent.
-        """
-        parked = self._parked.get(plan.claim.key)
-        if parked is None or parked.expires_at <= self._clock.now():
-            raise NotWaiting(f"decision {plan.claim.key.id!r} does not wait for approval any more")
-        if denied is not None and denied.code == KILL_SWITCH:
-            raise TradingHalted(denied.message)
-        if only_paper is not None:
-            raise PaperOnly(only_paper)
-
     def take_up(self, parked: Iterable[Parked]) -> None:
         """Begin with what the journal has."""
         self._parked = {one.key: one for one in parked}
@@ -89,13 +75,20 @@ class WaitingRoom:
         account: AccountKey,
         notional: Decimal | None,
         verdicts: tuple[Verdict, ...],
-        denied: Verdict,
-    ) -> Parked | Verdict:
-        """Return the order of `plan` as one that waits, or the verdict that it is `denied` by.
+        denied: Verdict | None,
+        only_paper: str | None,
+    ) -> Parked | Verdict | None:
+        """Return the order of `plan` as one that waits, else the verdict that it is `denied` by.
 
         It waits where nothing but a confirmation is missing; one that a person was asked about
-        before waits no longer for it.
+        before waits no longer for it. An approved order waits on under a halt and where
+        `only_paper` says why nothing is sent: raises `TradingHalted`, and `NotWaiting` where it
+        does not wait any more.
         """
+        if plan.ruling is not None:
+            self._require_executable(plan, denied, only_paper)
+        if denied is None:
+            return None
         decision = plan.claim.item
         if not (plan.may_wait and lacks_confirmation_alone(verdicts) and notional is not None):
             return denied
@@ -119,3 +112,14 @@ class WaitingRoom:
             parked_at=before.parked_at if before else now,
             expires_at=before.expires_at if before else expires_at,
         )
+
+    def _require_executable(
+        self, plan: Plan, denied: Verdict | None, only_paper: str | None
+    ) -> None:
+        parked = self._parked.get(plan.claim.key)
+        if parked is None or parked.expires_at <= self._clock.now():
+            raise NotWaiting(f"decision {plan.claim.key.id!r} does not wait for approval any more")
+        if denied is not None and denied.code == KILL_SWITCH:
+            raise TradingHalted(denied.message)
+        if only_paper is not None:
+            raise PaperOnly(only_paper)

@@ -202,6 +202,7 @@ class Daemon:
             state_dir=str(self._settings.state_dir),
             configuration=self._reload.in_force.hash[:12],
         )
+        await self._approvals.announce()
         # Ready to be asked, killed and watched; reaching the venue may take as long as it likes.
         self._notifier.ready()
         return await stack.enter_async_context(Scheduler())

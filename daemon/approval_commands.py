@@ -14,7 +14,10 @@ from otonom_trader.daemon.settings import find_state_dir
 from otonom_trader.domain.errors import NotPermitted, TraderError
 from otonom_trader.domain.execution import Outcome
 
-Id = Annotated[str, typer.Argument(help="The decision's id, as otonom-trader approvals shows it.")]
+Id = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="The decision's id, as otonom-trader approvals shows it."),
+]
 Source = Annotated[
     str | None, typer.Option(help="Its source, where decisions of several wait under one id.")
 ]

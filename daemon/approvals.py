@@ -78,6 +78,9 @@ class Approvals:
     async def take_up(self) -> None:
         """Begin with what earlier runs have left waiting."""
         self._waiting.take_up(await self._journal.waiting())
+
+    async def announce(self) -> None:
+        """End what has waited too long meanwhile, and say that others still wait."""
         await self.expire()
         if self.count:
             log.warning("approval.waiting", count=self.count, hint="otonom-trader approvals")

@@ -40,17 +40,23 @@ def insert(connection: sqlite3.Connection, decision: int, account: int, parked: 
     )
 
 
-def rule(connection: sqlite3.Connection, key: DecisionKey, ruling: Ruling) -> int:
-    """End the wait of a decision and return its row; raises `NotWaiting` where it does not wait."""
+def rule(
+    connection: sqlite3.Connection, key: DecisionKey, ruling: Ruling, configuration: int | None
+) -> int:
+    """End the wait of a decision and return its row; raises `NotWaiting` where it does not wait.
+
+    `configuration` is the row of the one in force, by which an approved order is judged.
+    """
     rows = connection.execute(
-        "UPDATE approvals SET ruling = ?, ruled_by = ?, ruled_at = ?, ruling_reason = ?"
-        " WHERE ruling IS NULL AND decision ="
+        "UPDATE approvals SET ruling = ?, ruled_by = ?, ruled_at = ?, ruling_reason = ?,"
+        " configuration = ? WHERE ruling IS NULL AND decision ="
         " (SELECT seq FROM decisions WHERE source = ? AND id = ?) RETURNING decision",
         (
             ruling.kind.value,
             storable(ruling.by),
             instant(ruling.at),
             storable(ruling.reason),
+            configuration,
             storable(key.source),
             storable(key.id),
         ),

@@ -66,7 +66,7 @@ def record(
     if entry.ruling is None:
         decision = _claim(connection, entry.claim, configuration, now)
     else:
-        decision = approvals.rule(connection, entry.claim.key, entry.ruling)
+        decision = approvals.rule(connection, entry.claim.key, entry.ruling, configuration)
     _snapshot(connection, decision, entry, now)
     _meet_symbol(connection, remembered.symbols, entry, now)
     if entry.claim.position is not None:

@@ -362,7 +362,7 @@ CREATE TABLE equity_marks (
 ) STRICT;
 
 -- Orders that wait, or waited, for a person: a row each time one was asked. `ruling` is how that
--- ended, by whom (nobody, where it expired), when, and why.
+-- ended, by whom (nobody, where it expired), when, why, and under which configuration.
 CREATE TABLE approvals (
     seq INTEGER PRIMARY KEY,
     decision INTEGER NOT NULL REFERENCES decisions (seq),
@@ -378,7 +378,8 @@ CREATE TABLE approvals (
     ruling TEXT CHECK (ruling IN ('approved', 'denied', 'expired')),
     ruled_by TEXT,
     ruled_at TEXT,
-    ruling_reason TEXT
+    ruling_reason TEXT,
+    configuration INTEGER REFERENCES configurations (seq)
 ) STRICT;
 CREATE UNIQUE INDEX approvals_waiting ON approvals (decision) WHERE ruling IS NULL;
 

@@ -131,6 +131,7 @@ async def open_desk(
     faults: list[JournalError] = []
     approvals = Approvals(journal, waiting, clock, execute, faults.append)
     await approvals.take_up()
+    await approvals.announce()
     return Desk(venue, broker, executor, approvals, waiting, journal, clock, gate, faults)
 
 

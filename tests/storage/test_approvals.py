@@ -110,6 +110,24 @@ async def test_an_approved_order_takes_the_claim_that_is_there(
     assert row["ruled_at"] == LATER.isoformat(timespec="microseconds")
 
 
+async def test_a_ruling_refers_to_the_configuration_it_was_given_under(
+    journal: Journal, waits: Park, samples: Any
+) -> None:
+    await journal.record_configuration("first", "{}")
+    await journal.record(waits())
+    await journal.record_configuration("second", "{}")
+    await journal.record(approved(samples))
+
+    def hashes(connection: Any) -> Any:
+        return connection.execute(
+            "SELECT c.hash, r.hash FROM approvals a JOIN decisions d ON d.seq = a.decision"
+            " JOIN configurations c ON c.seq = d.configuration"
+            " JOIN configurations r ON r.seq = a.configuration"
+        ).fetchall()
+
+    assert await journal._read(hashes) == [("first", "second")]
+
+
 async def test_what_it_was_judged_on_first_is_kept_beside_what_it_is_judged_on_now(
     journal: Journal, waits: Park, samples: Any
 ) -> None:
