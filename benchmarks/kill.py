@@ -1,7 +1,8 @@
 """Row 5: the kill, from the signal to a restart that stays halted, in a daemon that is busy.
 
-Live on a local testnet, whose answers take so long that connections are always wanting: orders then
-wait on record for one, which is where a kill must find them. What is counted is what the daemon's
+Live on a local testnet, whose answers take a while, and before each kill so long that connections
+are wanting: orders then wait on record for one, which is where a kill must find them; the journal
+tells when. What is counted is what the daemon's
 journal and the testnet's own books tell afterwards. ``python -m benchmarks.kill FOLDER TIMES``
 prints it for a few trips.
 """
@@ -30,6 +31,7 @@ from benchmarks.installation import binance, configure
 from benchmarks.measure import CLOCK, Durations, Row
 from benchmarks.process import TRADER, child, cpu_seconds, daemon, line_of
 from benchmarks.workplace import Workplace
+from otonom_trader.brokers.binance.transport.rest import MAX_CONNECTIONS
 from otonom_trader.daemon.control import SOCKET_NAME, ask
 from otonom_trader.daemon.kill import LATCH
 from otonom_trader.domain.errors import TraderError
@@ -42,6 +44,8 @@ _OFFERED_A_SECOND, _AT_LEAST_A_SECOND = 300, 200
 _BURST_SECONDS = 0.02
 _SETTLED_SECONDS, _MEASURED_SECONDS, _AT_MOST_LATER_SECONDS = 0.5, 0.4, 0.5
 _ANSWER_MS = 130  # 32 connections then carry some 240 orders a second
+_HELD_MS = 1_000
+_BEYOND_CONNECTIONS = MAX_CONNECTIONS + 4
 _TARGET_MS = 10.0
 CLOCKS_MS = 50.0  # how far off the daemon's estimate of the venue's clock may be when busy
 _LOOK_MS = 2_000
@@ -140,10 +144,10 @@ async def _trip_at(venue: "_Venue", folder: Path, times: int, random: Random, tr
             if number:
                 await _resumed(folder)
             await _in_state(folder, "RUNNING")
-            await venue.answers_slowly()
+            await venue.answers_after(_ANSWER_MS)
             with _watched(folder / LATCH) as latch:
                 later_seconds = _MEASURED_SECONDS + random.random() * _AT_MOST_LATER_SECONDS
-                await _kill_under_load(process, latch, folder, numbers, later_seconds, trips)
+                await _kill_under_load(process, latch, venue, folder, numbers, later_seconds, trips)
             await _look_back(venue, folder, trips)
             process.kill()
 
@@ -165,6 +169,7 @@ def _configure(folder: Path, url: str) -> None:
 async def _kill_under_load(
     process: Process,
     latch: "_Latch",
+    venue: "_Venue",
     folder: Path,
     numbers: Iterator[int],
     later_seconds: float,
@@ -182,6 +187,8 @@ async def _kill_under_load(
         trips.decisions += await _decided(folder) - before
         trips.seconds += (CLOCK.monotonic_ns() - began_ns) / 1e9
         trips.busy_seconds += cpu_seconds(process.pid) - busy
+        await venue.answers_after(_HELD_MS)
+        await _until(lambda: _waits_for_a_connection(folder))
         trips.taken.all_ns.append(latch.time_signal(process.pid))
         load.cancel()
 
@@ -217,11 +224,11 @@ class _Venue:
         self._session = session
         self._seen_ms = 0
 
-    async def answers_slowly(self) -> None:
-        """Have orders answered late, so that connections are wanting."""
+    async def answers_after(self, answer_ms: int) -> None:
+        """Have orders answered so late."""
         await self._session.delete(f"{self.url}/testnet/faults")
         fault = {"path": "/api/v3/order", "method": "POST", "fault": "delay_after"}
-        wanted = fault | {"ms": _ANSWER_MS, "seconds": 3600}
+        wanted = fault | {"ms": answer_ms, "seconds": 3600}
         async with self._session.post(f"{self.url}/testnet/faults", json=wanted) as reply:
             assert reply.status == 200, await reply.text()
 
@@ -292,6 +299,13 @@ async def _is_settled(folder: Path) -> bool:
         or status["decisions_in_flight"]
         or status["orders_unknown"]
     )
+
+
+async def _waits_for_a_connection(folder: Path) -> bool:
+    """Whether more orders are on record and not answered than there are connections."""
+    status = await ask(folder / SOCKET_NAME, "status", timeout_seconds=30)
+    pending: int = status["decisions"].get("pending", 0)
+    return pending >= _BEYOND_CONNECTIONS
 
 
 async def _resumed(folder: Path) -> None:
