@@ -14,6 +14,7 @@ from otonom_trader.storage.closings import losses_in_a_row
 from otonom_trader.storage.rows import digits, instant
 
 _MINUTE = timedelta(minutes=1)
+_MOST_RECENT = 12_000  # more in a minute than any venue takes from one account
 
 
 class Known(NamedTuple):
@@ -125,13 +126,14 @@ def _move(connection: sqlite3.Connection, account: int, intent: Intent, change: 
 
 
 def _recent(connection: sqlite3.Connection, account: int, now: datetime) -> dict[str, datetime]:
-    """The orders of the last minute that left, newest first; no more rows are looked at."""
+    """The orders of the last minute that left, newest first; no older rows are looked at."""
     since = instant(now - _MINUTE)
     recent: dict[str, datetime] = {}
     rows = connection.execute(
         "SELECT o.account, o.client_order_id, o.recorded_at, e.terminal AND e.outcome = ?"
-        " FROM orders o LEFT JOIN executions e ON e.decision = o.decision ORDER BY o.seq DESC",
-        (Outcome.NOT_SENT.value,),
+        " FROM orders o LEFT JOIN executions e ON e.decision = o.decision"
+        " ORDER BY o.seq DESC LIMIT ?",
+        (Outcome.NOT_SENT.value, _MOST_RECENT),
     )
     for of, client_order_id, recorded_at, has_not_left in rows:
         if recorded_at < since:
