@@ -8,8 +8,10 @@ from typing import NamedTuple, Self
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.activity import Counted, EarlierActivity, EquityMarks, counted
 from otonom_trader.domain.amount import ZERO
+from otonom_trader.domain.compare import ABSENT
 from otonom_trader.domain.execution import Outcome, TradeExecutionLog
 from otonom_trader.domain.intent import Intent
+from otonom_trader.domain.order import OrderState
 from otonom_trader.storage.closings import losses_in_a_row
 from otonom_trader.storage.rows import digits, instant
 
@@ -130,10 +132,9 @@ def _recent(connection: sqlite3.Connection, account: int, now: datetime) -> dict
     since = instant(now - _MINUTE)
     recent: dict[str, datetime] = {}
     rows = connection.execute(
-        "SELECT o.account, o.client_order_id, o.recorded_at, e.terminal AND e.outcome = ?"
-        " FROM orders o LEFT JOIN executions e ON e.decision = o.decision"
-        " ORDER BY o.seq DESC LIMIT ?",
-        (Outcome.NOT_SENT.value, _MOST_RECENT),
+        "SELECT account, client_order_id, recorded_at,"
+        " phase = 'SETTLED' AND state = ? AND code IS NOT ? FROM orders ORDER BY seq DESC LIMIT ?",
+        (OrderState.NOT_SENT.value, ABSENT, _MOST_RECENT),
     )
     for of, client_order_id, recorded_at, has_not_left in rows:
         if recorded_at < since:

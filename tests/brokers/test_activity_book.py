@@ -76,6 +76,13 @@ def row_of(intent: Intent, outcome: Outcome, filled: str = "0") -> TradeExecutio
     )
 
 
+def result_of(outcome: Outcome, filled: int) -> OrderResult:
+    """What a venue, or the want of one, makes an outcome of."""
+    if outcome in (Outcome.NOT_SENT, Outcome.ABSENT):
+        return OrderResult(OrderState.NOT_SENT, code=outcome.value)
+    return OrderResult(OrderState.ACCEPTED, status=OrderStatus.CANCELED, filled_qty=D(filled))
+
+
 def book_of(clock: ToldClock) -> ActivityBook:
     return ActivityBook(None, clock)
 
@@ -238,10 +245,8 @@ async def test_what_a_journal_tells_at_a_start_is_what_was_in_memory_before(
                 await journal.record(Entry(claim, intent=intent))
                 book.record(intent)
                 clock.elapsed_ns += 1_000_000_000 * pause
-                result = OrderResult(
-                    OrderState.ACCEPTED, status=OrderStatus.CANCELED, filled_qty=D(filled)
-                )
-                row = row_of(intent, outcome, str(filled))
+                result = result_of(outcome, filled)
+                row = row_of(intent, outcome, str(result.filled_qty))
                 await journal.settle(intent, result, row)
                 await book.settle(intent.client_order_id, Side.BUY, row)
             book.observe(D(100))

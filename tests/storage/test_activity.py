@@ -10,6 +10,7 @@ import pytest
 
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.activity import EarlierActivity, EquityMarks
+from otonom_trader.domain.compare import ABSENT
 from otonom_trader.domain.execution import Outcome
 from otonom_trader.domain.intent import Entry, Intent
 from otonom_trader.domain.order import (
@@ -101,6 +102,7 @@ async def test_an_order_counts_by_what_became_of_it(
     trades = [("1", filled)] if D(filled) else []
     status = OrderStatus.CANCELED if state is OrderState.ACCEPTED else None
     result = samples.result(*trades, state=state, status=status)
+    result = replace(result, code=ABSENT if outcome is Outcome.ABSENT else None)
     row = samples.execution(outcome, terminal=ended, broker_qty=filled)
     for _ in range(2):  # told again it counts as before
         await journal.settle(entry.intent, result, row)
