@@ -1,6 +1,7 @@
 """One daemon per account, how it ends, and the commands beside it, with and without it."""
 
 import asyncio
+import re
 import signal
 from pathlib import Path
 
@@ -159,7 +160,8 @@ async def test_live_on_production_is_not_permitted_whatever_is_set(install: Inst
     trader = install("https://api.binance.com", broker=PRODUCTION)
     path = trader.config_dir / "broker.yaml"
     lines = path.read_text().splitlines()
-    path.write_text("\n".join(text for text in lines if "null" not in text) + "\n")
+    own = [text for text in lines if not re.search(r"api_(key|secret): null", text)]
+    path.write_text("\n".join(own) + "\n")
     for command in ("run", "once"):
         refused = await trader.command(command, **keys)
         assert refused.status == 77, refused
