@@ -404,7 +404,7 @@ class Daemon:
         self._enter(DaemonState.DRAINING)
         self._notifier.stopping()
         if self._floor is not None:
-            await self._drain_floor(self._floor)
+            await self._floor.drain(self._settings.drain_timeout_seconds)
         for service in self._services:
             service.cancel()
         try:
@@ -412,19 +412,3 @@ class Daemon:
         except JournalError as fault:
             self._on_journal_fault(fault)
         log.info("daemon.stopped")
-
-    async def _drain_floor(self, floor: Floor) -> None:
-        floor.intake.stop()
-        try:
-            async with asyncio.timeout(self._settings.drain_timeout_seconds):
-                await floor.intake.idle()
-        except TimeoutError:
-            log.warning(
-                "drain.unfinished",
-                decisions_in_flight=floor.intake.in_flight,
-                hint="left UNKNOWN, to be asked for at the next start",
-            )
-            floor.intake.abandon()
-        working = [order.intent.client_order_id for order in floor.broker.outcomes.open_orders]
-        if working:
-            log.warning("drain.orders_left", client_order_ids=working)

@@ -1,8 +1,11 @@
 """The trading floor: a desk, what feeds it, and what follows its orders up."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+
+import structlog
 
 from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.brokers.guarded import GuardedBroker
@@ -25,6 +28,8 @@ from otonom_trader.domain.mode import DaemonState
 from otonom_trader.domain.ports import Clock, HealthWatch
 from otonom_trader.storage.journal import Journal
 
+log = structlog.get_logger("daemon")
+
 
 @dataclass(frozen=True, slots=True)
 class Floor:
@@ -44,6 +49,23 @@ class Floor:
         """Judge and size by `config` from now on."""
         self.broker.guardrails = config.get_risk_guardrails()
         self.desk.executor.rules = sizing_rules(config)
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more in, and let what was sent be answered for so many seconds."""
+        self.intake.stop()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.intake.idle()
+        except TimeoutError:
+            log.warning(
+                "drain.unfinished",
+                decisions_in_flight=self.intake.in_flight,
+                hint="left UNKNOWN, to be asked for at the next start",
+            )
+            self.intake.abandon()
+        working = [order.intent.client_order_id for order in self.broker.outcomes.open_orders]
+        if working:
+            log.warning("drain.orders_left", client_order_ids=working)
 
 
 async def open_floor(
