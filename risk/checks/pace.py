@@ -17,24 +17,15 @@ from otonom_trader.risk.verdicts import (
 
 def max_orders_per_minute(case: Case) -> Verdict:
     """Orders of the last 60 seconds, and this one."""
-    code, limit = "max_orders_per_minute", case.limits.max_orders_per_minute
-    if limit is None:
-        return allow(code)
-    if case.activity is None or case.activity.orders_last_minute < 0:
-        return deny(code, "Orders per minute cannot be told: earlier orders are not known")
-    count = case.activity.orders_last_minute + 1
-    return at_most_count(code, count, limit, "Orders per minute {} exceeds max {}")
+    before = None if case.activity is None else case.activity.orders_last_minute
+    limit = case.limits.max_orders_per_minute
+    return _at_most_orders("max_orders_per_minute", before, limit, "minute")
 
 
 def max_orders_per_day(case: Case) -> Verdict:
     """Orders since 00:00 UTC, and this one."""
-    code, limit = "max_orders_per_day", case.limits.max_orders_per_day
-    if limit is None:
-        return allow(code)
-    if case.activity is None or case.activity.orders_today < 0:
-        return deny(code, "Orders per day cannot be told: earlier orders are not known")
-    count = case.activity.orders_today + 1
-    return at_most_count(code, count, limit, "Orders per day {} exceeds max {}")
+    before = None if case.activity is None else case.activity.orders_today
+    return _at_most_orders("max_orders_per_day", before, case.limits.max_orders_per_day, "day")
 
 
 def max_notional_per_day(case: Case) -> Verdict:
@@ -68,3 +59,12 @@ def min_seconds_between_orders(case: Case) -> Verdict:
         text = f"Last order of {symbol} was {got} s ago, min {least} s"
         return deny(code, text, least, got)
     return allow(code, seconds(limit), seconds(passed))
+
+
+def _at_most_orders(code: str, before: int | None, limit: int | None, span: str) -> Verdict:
+    """Judge one order more than there were `before` in a `span`; not known, it denies."""
+    if limit is None:
+        return allow(code)
+    if before is None or before < 0:
+        return deny(code, f"Orders per {span} cannot be told: earlier orders are not known")
+    return at_most_count(code, before + 1, limit, f"Orders per {span} {{}} exceeds max {{}}")
