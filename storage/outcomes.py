@@ -98,10 +98,7 @@ def settle(
             is_ = activity.Known.of(execution)
     if shadow is not None and not ledgers.is_booked(connection, decision, shadow):
         realised = ledgers.book(connection, known, decision, shadow, now)
-    closings.realise(connection, order, realised)
-    activity.recount(connection, account, intent, was, is_)
-    if is_.ended and intent.order.side is Side.SELL:
-        closings.close(connection, account, order, now)
+    _count(connection, account, order, intent, realised, was, is_, now)
     if rests is not None:
         resting.insert(connection, decision, rests)
 
@@ -136,12 +133,26 @@ def move_resting(
     _replace_execution(connection, decision, after, now)
     if moved.leg is Leg.EXPECTED:
         order, account, intent = queries.order_of(connection, moved.order.client_order_id or "")
-        closings.realise(connection, order, realised)
         was, is_ = activity.Known.of(row), activity.Known.of(after)
-        activity.recount(connection, account, intent, was, is_)
-        if is_.ended and intent.order.side is Side.SELL:
-            closings.close(connection, account, order, now)
+        _count(connection, account, order, intent, realised, was, is_, now)
     return after
+
+
+def _count(
+    connection: sqlite3.Connection,
+    account: int,
+    order: int,
+    intent: Intent,
+    realised: Decimal | None,
+    was: activity.Known,
+    is_: activity.Known,
+    now: datetime,
+) -> None:
+    """Count what an order has realised, and what it counts for: `is_` where it `was`."""
+    closings.realise(connection, order, realised)
+    activity.recount(connection, account, intent, was, is_)
+    if is_.ended and intent.order.side is Side.SELL:
+        closings.close(connection, account, order, now)
 
 
 def insert_execution(
