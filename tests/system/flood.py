@@ -2,12 +2,13 @@
 
     .venv/bin/python -m tests.system.flood [--decisions N] [--at-once N] [--seed N]
 
-Hundreds of decisions at a time buy and sell five coins, at market and as limits that rest, while
-answers are lost and orders fill in part. The limits are tight, so that most of the time one more
-order would break one of them. Afterwards the venue's own books are gone through step by step: what
-was held and might still be bought then, at the marks that were stored with the verdicts, must have
-kept to every limit. Before it, the same decisions are executed one by one at a venue without
-faults, with limits that fill: what the flood admits is held against what that admits.
+All decisions lie in a source at once, and the daemon's intake takes them in, as many on their way
+together as a configuration permits. They buy and sell five coins, at market and as limits that
+rest, while answers are lost and orders fill in part. The limits are tight, so that most of the time
+one more order would break one of them. Afterwards the venue's own books are gone through step by
+step: what was held and might still be bought then, at the marks that were stored with the verdicts,
+must have kept to every limit. Before it, the same decisions are executed one by one at a venue
+without faults, with limits that fill: what the flood admits is held against what that admits.
 """
 
 import argparse
@@ -17,11 +18,10 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -29,8 +29,9 @@ from typing import Any, Final, NamedTuple
 from aiohttp import ClientSession
 
 from otonom_trader.daemon.logs import configure_logging
-from otonom_trader.domain.decision import Direction
-from otonom_trader.domain.errors import VenueError
+from otonom_trader.daemon.sources.jsonl import JsonlSource
+from otonom_trader.domain.decision import DecisionKey, Direction
+from otonom_trader.domain.mode import DaemonState
 from otonom_trader.testnet import LocalTestnet, TestnetConfig
 from tests.system.flood_oracle import (
     Admitted,
@@ -42,7 +43,7 @@ from tests.system.flood_oracle import (
 from tests.system.harness import until
 from tests.system.rig import Rig, rig
 from tests.system.soak import Requirement, tell_requirements
-from tests.system.soak_trading import CLOCK, all_at_their_end, come_to_rest, every, listed
+from tests.system.soak_trading import CLOCK, come_to_rest, every, listed
 from tests.system.venue_process import FarMarket, far_venue
 
 COINS: Final = ("ADA", "BTC", "ETH", "SOL", "XRP")
@@ -51,19 +52,23 @@ LIMITS: Final = Limits(
     max_position_size_pct=Decimal(13),
     max_open_risk_pct=Decimal(25),
     max_total_positions=3,
-    max_orders_per_minute=440,
 )
 _NO_LIMITS: Final = {"require_confirmation_above": None, "max_price_age_seconds": 60}
 _BALANCES: Final = {"USDT": 4_000_000, "ADA": 10_000, "BTC": 10_000}
 _OTHERS: Final = dict.fromkeys(("USDT", *COINS), 10**9)
-# Coins trade at about 50 USDT. A wave meets less than it asks for, unless all of it is to fill;
-# what lies behind is out of an order's reach.
-_BIDS: Final = ("49.99", "49.00")
-_ASKS: Final = ("50.01", "51.00")
-_SUPPLY_EACH: Final = {True: 16, False: 60}
+# Coins trade at about 50 USDT. What lies behind is out of an order's reach; limits that rest in
+# between are met now and then, in part.
+_BIDS: Final = ("49.95", "49.00")
+_ASKS: Final = ("50.05", "51.00")
+_SUPPLY_EACH: Final = 60
+_BETWEEN: Final = (("SELL", "49.96"), ("BUY", "50.04"))
+_MET_EACH: Final = 300
+_MET_SECONDS: Final = 0.2
 _BEHIND: Final = 10_000
 _LEAST_ADMITTED_PCT: Final = 90
-_QUIET_SECONDS: Final = 31.0  # past the fence of 13 s
+_MARK: Final = Decimal(50)
+_TICK: Final = Decimal("0.01")
+_LIMIT_SECONDS: Final = 90.0  # longer than a run
 # Each of them leaves the outcome of an order unknown.
 _LOST: Final = ("drop_before", "drop_after", "no_answer_before", "no_answer_after")
 _LOST_EACH: Final = 0.005
@@ -84,10 +89,10 @@ class Wish(NamedTuple):
 
 @dataclass
 class Flood:
-    """One run of wishes in waves: a rough one all of a wave at once, struck, on a thin book."""
+    """One run of wishes: a rough one `at_once`, struck, on a thin book, else one by one."""
 
     wishes: Sequence[Wish]
-    wave: int
+    at_once: int
     seed: int
     is_rough: bool
     limits: Limits = LIMITS
@@ -112,12 +117,15 @@ class Flood:
             venue, jump = await stack.enter_async_context(
                 far_venue(folder, FarMarket(self.seed, _BALANCES, _OTHERS, "empty", str(listing)))
             )
+            source = await stack.enter_async_context(JsonlSource(self._written(folder), "flood"))
             one = await stack.enter_async_context(
                 rig(
                     folder,
                     venue=venue,
                     jump=jump,
                     guardrails=self.limits.as_section() | _NO_LIMITS,
+                    sources=[source],
+                    at_once=self.at_once if self.is_rough else 1,
                     order_transport="rest",
                     market_data="streams",
                     timeout_seconds=2,
@@ -132,39 +140,51 @@ class Flood:
         self.breaches = breaches(truth, _BALANCES, self.admitted, self.limits)
         self.seconds = (CLOCK.monotonic_ns() - began_ns) / 1e9
 
+    def _written(self, folder: Path) -> Path:
+        """Write all decisions down, as a decision-maker does that has them in one moment."""
+        path, now = folder / "decisions.jsonl", CLOCK.now()
+        with path.open("w") as file:
+            for number, wish in enumerate(self.wishes):
+                line: dict[str, Any] = {
+                    "id": f"d{number}",
+                    "symbol": f"{wish.coin}-USDT",
+                    "direction": wish.direction,
+                    "notional": str(wish.notional),
+                    "created_at": now.isoformat(),
+                }
+                if wish.away_bps is not None:
+                    # Without faults every limit fills: it reaches through the market.
+                    reach = wish.away_bps if self.is_rough else _THROUGH_BPS[wish.direction]
+                    line["price"] = str((_MARK * (1 + Decimal(reach) / 10_000)).quantize(_TICK))
+                    line["expires_at"] = (now + timedelta(seconds=_LIMIT_SECONDS)).isoformat()
+                file.write(json.dumps(line) + "\n")
+        return path
+
     async def _trade(self, one: Rig) -> None:
+        await _supply(one, len(self.wishes) * _SUPPLY_EACH)
         if self.is_rough:
             for name in _LOST:
                 await one.fault(name, probability=_LOST_EACH)
             await one.fault("delay_before", probability=_LATE, ms=_LATE_MS)
-        wishes = iter(self.wishes)
         async with asyncio.TaskGroup() as tasks:
             chores = [
+                tasks.create_task(every(_MET_SECONDS, lambda: _meet_what_rests(one))),
                 tasks.create_task(every(0.5, one.settle)),
                 tasks.create_task(every(2.0, lambda: one.recovery.refresh(one.floor))),
             ]
-            while part := list(islice(wishes, self.wave)):
-                await _supply(one, len(part) * _SUPPLY_EACH[self.is_rough])
-                if self.is_rough:
-                    async with asyncio.TaskGroup() as tasks_of_wave:
-                        for wish in part:
-                            tasks_of_wave.create_task(self._decide(one, wish))
-                    await _pass_the_fence(one)
-                else:
-                    for wish in part:
-                        await self._decide(one, wish)
-                    one.jump.seconds += _QUIET_SECONDS
+            async with asyncio.TaskGroup() as decisions:
+                while await one.journal.execution(self._last) is None:
+                    await until(lambda: one.state is DaemonState.RUNNING, "trading to go on")
+                    await one.intake.restart()
+                    await one.intake.poll(decisions)
+                    await one.intake.idle()
             for chore in chores:
                 chore.cancel()
+        one.jump.seconds += _LIMIT_SECONDS
 
-    async def _decide(self, one: Rig, wish: Wish) -> None:
-        given: dict[str, Any] = {"qty": None, "notional": wish.notional}
-        if wish.away_bps is not None and (mark := await _mark(one, wish.coin)):
-            # Without faults every limit fills: it reaches through the market.
-            reach = wish.away_bps if self.is_rough else _THROUGH_BPS[wish.direction]
-            given["price"] = (mark * (1 + Decimal(reach) / 10_000)).quantize(Decimal("0.01"))
-            given["expires_at"] = one.clock.now() + timedelta(seconds=2)
-        await one.decide(symbol=f"{wish.coin}-USDT", direction=wish.direction, **given)
+    @property
+    def _last(self) -> DecisionKey:
+        return DecisionKey("flood", f"d{len(self.wishes) - 1}")
 
     async def _count(self, one: Rig, truth: Any) -> None:
         executions = await one.journal.executions(len(self.wishes) + 1)
@@ -185,7 +205,7 @@ def wishes(number: int, seed: int) -> list[Wish]:
             coin=random.choice(COINS),
             direction=random.choices((Direction.BUY, Direction.SELL), (55, 45))[0],
             notional=Decimal(random.randint(2_000, 33_000)),
-            away_bps=random.randint(-3, 3) if random.random() < _LIMITS_AMONG else None,
+            away_bps=random.randint(-8, 8) if random.random() < _LIMITS_AMONG else None,
         )
         for _ in range(number)
     ]
@@ -211,7 +231,7 @@ def requirements(flood: Flood, calm: Flood) -> list[Requirement]:
         ),
         Requirement(
             "every limit was met",
-            set(LIMITS.as_section()) <= flood.denied.keys(),
+            set(flood.limits.as_section()) <= flood.denied.keys(),
             listed(flood.denied),
         ),
         Requirement(
@@ -225,13 +245,6 @@ def requirements(flood: Flood, calm: Flood) -> list[Requirement]:
     ]
 
 
-async def _mark(one: Rig, coin: str) -> Decimal | None:
-    """Return the mid price, None where there is none: at market, then."""
-    with suppress(VenueError):
-        return (await one.broker.venue.get_market(f"{coin}USDT")).mark
-    return None
-
-
 async def _supply(one: Rig, qty: int) -> None:
     """Somebody else bids and asks for so much of every coin, and for more out of reach."""
     for coin in COINS:
@@ -242,11 +255,13 @@ async def _supply(one: Rig, qty: int) -> None:
             await one.ask("orders", wanted | {"quantity": str(_BEHIND), "price": far})
 
 
-async def _pass_the_fence(one: Rig) -> None:
-    """Put time ahead: everything that was sent is found then, or proven absent."""
-    one.jump.seconds += _QUIET_SECONDS
-    await until(lambda: not one.floor.resolver.unknown, "nothing UNKNOWN past its fence", 120)
-    await until(lambda: all_at_their_end(one), "every order at its end", 120)
+async def _meet_what_rests(one: Rig) -> None:
+    """Somebody else takes so much of every coin from orders between the best of the others."""
+    for coin in COINS:
+        for side, price in _BETWEEN:
+            wanted = {"account": "other", "symbol": f"{coin}USDT", "side": side, "price": price}
+            wanted |= {"type": "LIMIT", "timeInForce": "IOC", "quantity": str(_MET_EACH)}
+            await one.ask("orders", wanted)
 
 
 async def _listing(folder: Path) -> Path:
@@ -259,7 +274,7 @@ async def _listing(folder: Path) -> Path:
         told = await reply.json()
     pattern = json.dumps(next(one for one in told["symbols"] if one["symbol"] == "ETHUSDT"))
     for most in ('"maxQty": "9', '"maxNotional": "9'):
-        pattern = pattern.replace(most, f"{most}00")  # somebody else bids for a whole wave at once
+        pattern = pattern.replace(most, f"{most}00")  # somebody else bids for a whole run at once
     told["symbols"] = [json.loads(pattern.replace("ETH", coin)) for coin in COINS]
     path = folder / "exchange_info.json"
     path.write_text(json.dumps(told))
@@ -269,7 +284,7 @@ async def _listing(folder: Path) -> Path:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="flood", description="Prints what came of it.")
     parser.add_argument("--decisions", type=int, default=5000)
-    parser.add_argument("--at-once", type=int, default=500)
+    parser.add_argument("--at-once", type=int, default=1000, help="as max_concurrent_decisions")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     configure_logging("json", "critical")

@@ -31,7 +31,7 @@ class Limits:
     max_position_size_pct: Decimal
     max_open_risk_pct: Decimal
     max_total_positions: int
-    max_orders_per_minute: int
+    max_orders_per_minute: int | None = None
     max_notional_per_day: Decimal | None = None
 
     def as_section(self) -> dict[str, Any]:
@@ -156,11 +156,11 @@ def breaches(
 
 def _too_many(truth: Mapping[str, Any], limits: Limits) -> Iterator[str]:
     own = [order for order in truth["orders"] if order["account"] == "trader"]
-    times = sorted(order["time"] for order in own)
+    times, per_minute = sorted(order["time"] for order in own), limits.max_orders_per_minute
     for number, at_ms in enumerate(times):
         orders = number + 1 - bisect_right(times, at_ms - _MINUTE_MS)
-        if orders > limits.max_orders_per_minute:
-            yield f"at {at_ms}: {orders} orders in a minute, max {limits.max_orders_per_minute}"
+        if per_minute is not None and orders > per_minute:
+            yield f"at {at_ms}: {orders} orders in a minute, max {per_minute}"
     traded, most = (
         sum(Decimal(one["cummulativeQuoteQty"]) for one in own),
         limits.max_notional_per_day,

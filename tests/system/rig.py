@@ -7,8 +7,8 @@ and schedule, so that a test can order one fault and look at what becomes of one
 import asyncio
 import hmac
 import itertools
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -35,6 +35,7 @@ from otonom_trader.daemon.reconcile import Reconciler
 from otonom_trader.daemon.recovery import Recovery
 from otonom_trader.daemon.resolver import Resolver
 from otonom_trader.daemon.settings import Paper
+from otonom_trader.daemon.sources.base import DecisionSource
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.decision import Decision, Direction
 from otonom_trader.domain.errors import JournalError, NotReady
@@ -113,31 +114,6 @@ class TheirClock(WallClock):
         return super().monotonic() + self._jump.seconds
 
 
-class NoSource(Intake):
-    """Takes nothing in; as an intake does, it waits for the decisions that are on their way."""
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self._on_their_way = 0
-        self._none = asyncio.Event()
-        self._none.set()
-
-    @contextmanager
-    def one_more(self) -> Iterator[None]:
-        """A decision is made past this intake."""
-        self._on_their_way += 1
-        self._none.clear()
-        try:
-            yield
-        finally:
-            self._on_their_way -= 1
-            if not self._on_their_way:
-                self._none.set()
-
-    async def idle(self) -> None:
-        await self._none.wait()
-
-
 @dataclass
 class Rig:
     """One trader at one venue, where somebody else bids and asks for a coin each."""
@@ -149,7 +125,7 @@ class Rig:
     journal: Journal
     switch: KillSwitch
     lifecycle: Lifecycle
-    intake: NoSource
+    intake: Intake
     floor: Floor
     follower: Follower
     recovery: Recovery
@@ -202,7 +178,7 @@ class Rig:
         )
         while True:
             try:
-                with self.intake.one_more():
+                with self.intake.under_way(decision.key):
                     return await self.floor.desk.executor.execute_decision(None, decision)
             except NotReady:  # not claimed: the daemon's intake would read it again as well
                 await until(
@@ -315,11 +291,14 @@ async def rig(
     venue: TruthfulVenue | None = None,
     jump: Ahead | None = None,
     guardrails: Mapping[str, Any] = _WIDE_LIMITS,
+    sources: Sequence[DecisionSource] = (),
+    at_once: int = 8,
     **binance: Any,
 ) -> AsyncIterator[Rig]:
     """Put a trader together; with `stream` the venue's news are followed.
 
     A `venue` that is given is open already and stays so, with the `jump` its clock was made with.
+    `sources` are open as well, and read where a test says so, `at_once` decisions on their way.
     """
     jump = jump or Jump()
     async with AsyncExitStack() as stack:
@@ -327,7 +306,9 @@ async def rig(
             venue = await stack.enter_async_context(LocalTestnet(venue_config(jump, limits)))
             await quote(venue)
         config = write_config(folder, venue.url, guardrails, **binance)
-        yield await _opened(stack, folder, config, venue, jump, stream=stream)
+        yield await _opened(
+            stack, folder, config, venue, jump, sources, stream=stream, at_once=at_once
+        )
 
 
 def venue_config(jump: Ahead, limits: RateLimits | None = None) -> TestnetConfig:
@@ -357,8 +338,10 @@ async def _opened(
     config: BrokerConfig,
     venue: TruthfulVenue,
     jump: Ahead,
+    sources: Sequence[DecisionSource],
     *,
     stream: bool,
+    at_once: int,
 ) -> Rig:
     clock = OurClock(jump)
     switch = KillSwitch(folder)
@@ -373,13 +356,13 @@ async def _opened(
     )
     resolver = Resolver(desk.broker, clock)
     reconciler = Reconciler(desk.broker, resolver, journal, clock, config.base_url)
-    intake = NoSource(
-        [],
+    intake = Intake(
+        sources,
         journal,
         desk.executor,
         clock,
-        IntakeLimits(10, 8),
-        may_take_in=lambda: True,
+        IntakeLimits(max_concurrent=at_once),
+        may_take_in=lambda: lifecycle.takes_decisions,
         on_fault=_fail,
     )
     floor = Floor(desk, intake, resolver, reconciler)
