@@ -15,7 +15,7 @@ async def set_kill_switch(
 
     The latch is durable before this returns. Raises ``ValueError`` for ``False``: only
     ``otonom-trader resume --reason ...`` clears it. Raises `TraderError` when a running daemon did
-    not confirm. Source: contract.md, "Names".
+    not confirm, or the latch cannot be written. Source: contract.md, "Names".
     """
     from otonom_trader.daemon.kill import set_kill_switch as trip  # noqa: PLC0415  see above
 

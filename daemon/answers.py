@@ -11,10 +11,11 @@ from otonom_trader.daemon.control import Handler
 from otonom_trader.daemon.difference import Difference
 from otonom_trader.daemon.floor import Floor
 from otonom_trader.daemon.halt import Halt
+from otonom_trader.daemon.kill import unlatched
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.daemon.write_off import write_off
 from otonom_trader.domain.amount import plain
-from otonom_trader.domain.errors import NotPermitted
+from otonom_trader.domain.errors import NotPermitted, TraderError
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.ports import Clock
 from otonom_trader.storage.journal import Journal
@@ -71,7 +72,9 @@ class Answers:
 
     async def status(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return what the daemon is doing."""
+        banned_until = await self._journal.ban_until(self._config.base_url)
         return self.now() | {
+            **({} if banned_until is None else {"banned_until": banned_until}),
             "last_drill_at": await self._journal.last_drill_at(),
             "decisions": await self._journal.counts(),
         }
@@ -106,11 +109,16 @@ class Answers:
         }
 
     def _after_kill(self) -> dict[str, Any]:
-        """Return how far own orders are cancelled, where they are."""
+        """Return whether the latch lacks what halted, and how far own orders are cancelled."""
+        unwritten = self._lifecycle.switch.unwritten
+        lacks = {} if unwritten is None else {"kill_latch_unwritten": unwritten.strerror}
         if not self._lifecycle.switch.cancels or self._config.mode is not Mode.LIVE:
-            return {}
+            return lacks
         withdrawal = self._halt.withdrawal
-        return {"kill_orders_left": withdrawal.left, "kill_verified": withdrawal.verified}
+        return lacks | {
+            "kill_orders_left": withdrawal.left,
+            "kill_verified": withdrawal.verified,
+        }
 
     async def orders(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the newest `limit` orders, or only those not settled, or only those of others."""
@@ -124,10 +132,13 @@ class Answers:
         return {"rows": await self._journal.executions(int(arguments.get("limit", 100)))}
 
     async def kill(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Trip the kill switch; it is durable when this answers."""
+        """Trip the kill switch; durable when this answers, else raises `TraderError`."""
         self._halt.trip(
             str(arguments.get("reason", "")), str(arguments.get("by", "control socket"))
         )
+        switch = self._lifecycle.switch
+        if switch.unwritten is not None:
+            raise TraderError(f"halted, but {unlatched(switch.path.parent, switch.unwritten)}")
         return await self.status({})
 
     async def resume(self, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -231,7 +231,7 @@ class Daemon:
 
         if (interval := self._notifier.watchdog_interval_seconds) is not None:
             every(interval, "watchdog", self._watchdog)
-        every(_KILL_WATCH_SECONDS, "kill watch", self._halt.watch_file)
+        every(_KILL_WATCH_SECONDS, "kill watch", self._halt.watch)
         every(_CONFIG_WATCH_SECONDS, "configuration watch", self._reload.watch)
         self._serve(tasks, self._whenever(self._breaker.tripped, self._act_on_health))
         self._serve(tasks, self._whenever(self._reload_asked, self._read_configuration))

@@ -47,6 +47,7 @@ class Halt:
         self._broker_yaml = broker_yaml
         self._causes: dict[str, bool] = {}
         """What has halted since the last resume, and whether it was told."""
+        self._told_unwritten = False
 
     def listen(self) -> None:
         """Make SIGUSR1 a door: it latches at once, however busy the event loop is."""
@@ -58,12 +59,11 @@ class Halt:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
 
     def trip(self, reason: str, by: str) -> None:
-        """Halt: latched when this returns; the rest follows in `act`."""
+        """Halt: latched when this returns, unless the switch says `unwritten`; see `act`."""
         try:
             changed = self.switch.trip(reason, by)
-        except OSError as fault:
-            changed = True
-            log.critical("kill.latch_unwritten", reason=str(fault))
+        except OSError:
+            changed = True  # in memory; told with the rest, and tried on by `watch`
         told_as = cause(reason, by)
         if changed or told_as not in self._causes:
             self._causes.setdefault(told_as, False)
@@ -81,6 +81,13 @@ class Halt:
         """Halt for a loss beyond its limit, once: every reading of the account finds it anew."""
         if not self.switch.cancels:
             self.trip(reason, LOSS)
+
+    async def watch(self) -> None:
+        """Look at the file, and have the latch written that the disk has refused until now."""
+        await self.watch_file()
+        if self.switch.write_again():
+            self._told_unwritten = False
+            log.warning("kill.latch_written")
 
     async def watch_file(self) -> None:
         """Trip when the configuration file asks for it, even where it is refused otherwise."""
@@ -144,6 +151,7 @@ class Halt:
         self.switch.clear()
         self.withdrawal.reset()
         self._causes.clear()
+        self._told_unwritten = False
         log.warning("kill.resumed", reason=reason)
 
     def _tell(self) -> None:
@@ -154,8 +162,9 @@ class Halt:
                 continue
             self._causes[told_as] = True
             log.critical("kill.tripped", reason=told_as)
-            if self.switch.unwritten is not None:
-                log.critical("kill.latch_unwritten", reason=str(self.switch.unwritten))
+        if self.switch.unwritten is not None and not self._told_unwritten:
+            self._told_unwritten = True
+            log.critical("kill.latch_unwritten", reason=self.switch.unwritten.strerror)
 
     async def _record(self, broker: GuardedBroker) -> None:
         """Journal the trip, and that nothing rests on paper any more."""

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -26,6 +27,8 @@ DRILL: Final = "drill"
 """The door of a rehearsal that cancels."""
 _LEAVES_ORDERS: Final = (DOUBT, DRY_DRILL)
 _MAX_READ = 65536
+_RESERVED_BYTES = 4096
+_KEEP_SIZE = 1
 _NS = 1_000_000_000
 
 
@@ -60,6 +63,7 @@ class KillSwitch:
     def __init__(self, state_dir: Path) -> None:
         self.path = state_dir / LATCH
         self.unwritten: OSError | None = None
+        """Why the latch on disk does not hold what has halted, None where it does."""
         self.latched_ns: int | None = None
         """When this process last made a trip durable, monotonic."""
         self.asked = 0
@@ -72,6 +76,7 @@ class KillSwitch:
         """Open the latch file, creating it empty, and read what an earlier run left in it."""
         if self._fd is None:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            _reserve(self._fd)
             _sync_directory(self.path.parent)
         tripped_before, self._trips = self._trips, _read_trips(self._fd)
         for trip in tripped_before:
@@ -116,10 +121,26 @@ class KillSwitch:
         if self._fd is not None:
             already = _read_trips(self._fd)
             if _adds(trip, already):
-                append_latch(self._fd, reason, by)
+                self._latch(self._fd, trip)
             else:  # whoever sent the signal has latched, and said why
                 self._trips = already
             self.latched_ns = _monotonic_ns()
+        return True
+
+    def write_again(self) -> bool:
+        """Write what could not be written; return whether the latch holds it now."""
+        if self._fd is None or self.unwritten is None:
+            return False
+        try:
+            for trip in self._trips:
+                if _adds(trip, _read_trips(self._fd)):
+                    self._latch(self._fd, trip)
+            os.fsync(self._fd)
+        except OSError as fault:
+            self.unwritten = fault
+            return False
+        self.unwritten = None
+        self.latched_ns = _monotonic_ns()
         return True
 
     def announce(self, reason: str, by: str, seconds: float) -> None:
@@ -130,8 +151,9 @@ class KillSwitch:
         """Empty the latch: only `resume` does so."""
         if self._fd is not None:
             os.ftruncate(self._fd, 0)
+            _reserve(self._fd)
             os.fsync(self._fd)
-        self._trips, self.asked = (), 0
+        self._trips, self.asked, self.unwritten = (), 0, None
 
     def close(self) -> None:
         """Close the latch file; what is on disk stays."""
@@ -148,10 +170,15 @@ class KillSwitch:
         announced, self._announced = self._announced, None
         if announced is not None and _monotonic_ns() < announced[1]:
             trip = announced[0]
-        try:
+        with suppress(OSError):
             self.trip(*trip)
+
+    def _latch(self, fd: int, trip: Trip) -> None:
+        try:
+            append_latch(fd, *trip)
         except OSError as fault:
             self.unwritten = fault
+            raise
 
 
 def _adds(trip: Trip, trips: tuple[Trip, ...]) -> bool:
@@ -185,12 +212,17 @@ def append_latch(fd: int, reason: str, by: str) -> None:
     """Write one durable line to an open latch file."""
     at = datetime.now(UTC).isoformat()  # noqa: TID251  in a signal handler there is no one to hand a clock
     line = json.dumps({"at": at, "reason": reason, "by": by}) + "\n"
-    os.write(fd, line.encode())
+    left = line.encode()
+    while left:  # a disk that fills up takes a part, and refuses the rest
+        left = left[os.write(fd, left) :]
     os.fsync(fd)
 
 
 def write_latch(state_dir: Path, reason: str, by: str) -> None:
-    """Trip the latch of `state_dir` from outside; raises `TraderError` without such a directory."""
+    """Trip the latch of `state_dir` from outside.
+
+    Raises `TraderError` without such a directory, and ``OSError`` where it cannot be written.
+    """
     require_state_dir(state_dir)
     switch = KillSwitch(state_dir)
     switch.open()
@@ -198,6 +230,14 @@ def write_latch(state_dir: Path, reason: str, by: str) -> None:
         switch.trip(reason, by)
     finally:
         switch.close()
+
+
+def unlatched(state_dir: Path, fault: OSError) -> str:
+    """Return that the latch could not be written, and what follows from that."""
+    return (
+        f"the latch {state_dir / LATCH} cannot be written ({fault.strerror}): a daemon that is "
+        "started now would trade, so start none"
+    )
 
 
 def require_state_dir(state_dir: Path) -> None:
@@ -231,6 +271,19 @@ def _trip_of(line: bytes) -> Trip:
         return _DAMAGED
 
 
+def _reserve(fd: int) -> None:
+    """Have the disk keep room for trips beyond the end of the file, where it is able to.
+
+    A full disk can be latched on then. Source: fallocate(2), FALLOC_FL_KEEP_SIZE.
+    """
+    import ctypes  # noqa: PLC0415  not before the handler stands
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).fallocate(
+            fd, _KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(_RESERVED_BYTES)
+        )
+
+
 def _sync_directory(directory: Path) -> None:
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -245,9 +298,13 @@ async def set_kill_switch(*, on: bool, reason: str, state_dir: Path | str | None
         raise ValueError("set_kill_switch(False) is refused: use otonom-trader resume --reason ...")
     directory = None if state_dir is None else Path(state_dir)
     if _of_process is not None and directory in (None, _of_process.path.parent):
-        _of_process.trip(reason, "set_kill_switch")
-        if signal.getsignal(signal.SIGUSR1) == _of_process.on_signal:
-            os.kill(os.getpid(), signal.SIGUSR1)  # wakes the loop that cancels and tells
+        try:
+            _of_process.trip(reason, "set_kill_switch")
+        except OSError as fault:
+            raise TraderError(unlatched(_of_process.path.parent, fault)) from None
+        finally:
+            if signal.getsignal(signal.SIGUSR1) == _of_process.on_signal:
+                os.kill(os.getpid(), signal.SIGUSR1)  # wakes the loop that cancels and tells
         return
     from otonom_trader.daemon.operations import kill_daemon  # noqa: PLC0415  heavy, and not needed above
 

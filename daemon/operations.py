@@ -22,6 +22,7 @@ from otonom_trader.daemon.kill import (
     KillSwitch,
     read_latch,
     require_state_dir,
+    unlatched,
     write_latch,
 )
 from otonom_trader.daemon.locks import holder, wait_for_state_dir_lock
@@ -60,13 +61,21 @@ async def kill_daemon(state_dir: Path, reason: str, by: str) -> str:
     """Trip the latch of `state_dir` and have its daemon, if one runs, confirm the halt.
 
     Returns a sentence saying what is so now. The latch is durable first; no lock is needed. Raises
-    `TraderError` when a running daemon did not confirm.
+    `TraderError` when a running daemon did not confirm, or the latch cannot be written: the daemon
+    is halted all the same.
     """
-    write_latch(state_dir, reason, by)
+    fault = None
+    try:
+        write_latch(state_dir, reason, by)
+    except OSError as refused:
+        fault = refused
     pid = signal_daemon(state_dir)
+    status = None if pid is None else await confirmation(state_dir, pid)
+    if fault is not None and read_latch(state_dir) is None:
+        so = "nothing is halted:" if status is None else f"daemon {pid} is {status['state']}, but"
+        raise TraderError(f"{so} {unlatched(state_dir, fault)}; mend that, and repeat this")
     if pid is None:
         return "no daemon runs; the next start will be halted"
-    status = await confirmation(state_dir, pid)
     if status is None:
         return "the daemon has ended; the next start will be halted"
     return f"halted: daemon {pid} is {status['state']}"
@@ -110,10 +119,13 @@ async def confirmation(state_dir: Path, pid: int) -> dict[str, Any] | None:
             if status["kill_switch"]:
                 return status
         await clock.sleep(_PAUSE_SECONDS)
-    raise TraderError(
-        f"the latch is set, but daemon {pid} did not confirm the halt within "
-        f"{_CONFIRM_SECONDS:g} seconds: stop it with 'kill -9 {pid}'; its next start will be halted"
+    silence = (
+        f"daemon {pid} did not confirm the halt within {_CONFIRM_SECONDS:g} seconds: stop it with "
+        f"'kill -9 {pid}'"
     )
+    if read_latch(state_dir) is None:
+        raise TraderError(f"{silence}, and start none: the latch is not set")
+    raise TraderError(f"the latch is set, but {silence}; its next start will be halted")
 
 
 async def _status(
@@ -121,14 +133,13 @@ async def _status(
 ) -> dict[str, Any]:
     reason = read_latch(settings.state_dir)
     counts: dict[str, int] = {}
-    last_drill_at: str | None = None
-    paper_only = None
+    last_drill_at = banned_until = paper_only = None
     if settings.journal_path.exists():
         async with _journal(settings) as journal:
             counts = await journal.counts()
             paper_only = await journal.paper_only()
-            if (last := await journal.last_drill_at()) is not None:
-                last_drill_at = last.isoformat()
+            last_drill_at = await journal.last_drill_at()
+            banned_until = await journal.ban_until(config.base_url)
     return {
         "state": DaemonState.STOPPED,
         "mode": config.mode,
@@ -136,7 +147,8 @@ async def _status(
         "kill_reason": reason,
         "paper_only_reason": None if paper_only is None else paper_only.reason,
         "pid": None,
-        "last_drill_at": last_drill_at,
+        **({} if banned_until is None else {"banned_until": banned_until.isoformat()}),
+        "last_drill_at": last_drill_at and last_drill_at.isoformat(),
         "decisions": counts,
     }
 

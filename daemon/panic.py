@@ -14,7 +14,7 @@ from otonom_trader.brokers.binance.order_cancels import BinanceCancels
 from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.brokers.factory import build_cancels
 from otonom_trader.daemon.control import SOCKET_NAME, ask
-from otonom_trader.daemon.kill import LATCH, KillSwitch
+from otonom_trader.daemon.kill import KillSwitch, unlatched
 from otonom_trader.daemon.operations import Load, confirmation, signal_daemon
 from otonom_trader.daemon.settings import Settings
 from otonom_trader.daemon.withdrawal import Cancelled, cancel_working, own
@@ -51,7 +51,6 @@ class Panic:
 
     def halt(self, reason: str) -> None:
         """Set the latch, and signal the daemon that runs, if one does."""
-        latch = self._state_dir / LATCH
         switch = KillSwitch(self._state_dir)
         try:
             switch.open()
@@ -59,12 +58,9 @@ class Panic:
                 switch.trip(reason, BY)
             finally:
                 switch.close()
-            self._say(f"halted: the latch {latch} is set")
+            self._say(f"halted: the latch {switch.path} is set")
         except OSError as fault:
-            self.objections.append(
-                f"the latch {latch} cannot be written ({fault.strerror}): a daemon that is started "
-                "now would trade, so start none"
-            )
+            self.objections.append(unlatched(self._state_dir, fault))
         try:
             self._daemon = signal_daemon(self._state_dir)
         except TraderError as refusal:

@@ -113,6 +113,7 @@ class Recovery:
 
     async def refresh(self, floor: Floor) -> None:
         """Read the account, and ask after working orders."""
+        await self._deny_on_record(floor)
         try:
             await floor.broker.refresh()
             await floor.broker.watch_equity()
@@ -129,6 +130,12 @@ class Recovery:
             self._heed(await floor.resolver.settle_unknown())
         except VenueError:
             return  # told by whoever asked
+
+    async def _deny_on_record(self, floor: Floor) -> None:
+        """While halted, have decisions taken in again where the journal took none: to be denied."""
+        if self._lifecycle.state is DaemonState.HALTED and floor.intake.is_stopped:
+            await floor.intake.idle()
+            await floor.intake.restart()
 
     async def _reconcile(self, floor: Floor) -> None:
         self._enter(DaemonState.RECONCILING)

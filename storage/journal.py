@@ -170,8 +170,8 @@ class Journal:
     # What is asked
 
     async def ban_until(self, venue: str) -> datetime | None:
-        """Return until when `venue` takes no request, None when it never banned us."""
-        return await self._read(venue_notes.ban_until, venue)
+        """Return until when `venue` takes no request, None where no ban is in force."""
+        return await self._read(venue_notes.ban_until, venue, self._clock.now())
 
     async def external_orders(self, limit: int = 100) -> list[dict[str, object]]:
         """Return the newest `limit` orders of others, the last told of last."""

@@ -24,9 +24,11 @@ def write_ban(connection: sqlite3.Connection, venue: str, until: datetime) -> No
     )
 
 
-def ban_until(connection: sqlite3.Connection, venue: str) -> datetime | None:
-    """Until when `venue` takes no request, None when it never banned us."""
-    row = connection.execute("SELECT until FROM bans WHERE venue = ?", (venue,)).fetchone()
+def ban_until(connection: sqlite3.Connection, venue: str, now: datetime) -> datetime | None:
+    """Until when `venue` takes no request, None where no ban is in force."""
+    row = connection.execute(
+        "SELECT until FROM bans WHERE venue = ? AND until > ?", (venue, instant(now))
+    ).fetchone()
     return None if row is None else datetime.fromisoformat(row[0])
 
 

@@ -1,6 +1,8 @@
 """What follows a trip is told once for each cause, however often that is found."""
 
 import asyncio
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -11,9 +13,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from otonom_trader.brokers.guarded import GuardedBroker
+from otonom_trader.daemon import kill
 from otonom_trader.daemon.executor import ShadowModeExecutor
 from otonom_trader.daemon.halt import Halt, is_doubt
-from otonom_trader.daemon.kill import KillSwitch
+from otonom_trader.daemon.kill import KillSwitch, read_latch
 from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.errors import NotPermitted
 from otonom_trader.storage.journal import Journal
@@ -80,6 +83,30 @@ async def test_after_a_resume_the_same_cause_halts_and_is_told_again(
             await halt.resume("looked at")
     assert len(told(lines)) == 2
     assert [event.action for event in await journal.kill_events()] == ["trip", "resume"] * 2
+
+
+async def test_a_latch_that_the_disk_refuses_is_told_once_and_written_when_it_takes_it(
+    halt: Halt, switch: KillSwitch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kill, "append_latch", refuse)
+    with capture_logs() as lines:
+        halt.trip("fat finger", "operator")
+        halt.doubt(FORGOTTEN)
+        for _ in range(3):
+            await halt.act(None)
+            await halt.watch()
+        monkeypatch.undo()
+        for _ in range(3):
+            await halt.watch()
+    assert [line["event"] for line in lines if "latch" in line["event"]] == [
+        "kill.latch_unwritten",
+        "kill.latch_written",
+    ]
+    assert read_latch(switch.path.parent) == "fat finger (by operator)"
+
+
+def refuse(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 async def test_what_is_to_be_done_about_a_halt_depends_on_its_cause(halt: Halt) -> None:

@@ -111,6 +111,45 @@ def test_a_disk_fault_in_the_handler_halts_memory_and_is_kept(
     assert isinstance(switch.unwritten, OSError)
 
 
+def test_what_the_disk_refused_is_written_once_it_takes_it(
+    switch: KillSwitch, tmp_path: Path
+) -> None:
+    refusing, taking = os.open(tmp_path / LATCH, os.O_RDONLY), switch._fd
+    assert not switch.write_again(), "there is nothing to write"
+    switch._fd = refusing
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        switch.trip("drawdown", "test")
+    assert not switch.write_again()
+    assert read_latch(tmp_path) is None
+    switch._fd = taking
+    assert switch.write_again()
+    assert (switch.unwritten, read_latch(tmp_path)) == (None, "drawdown (by test)")
+    assert not switch.write_again()
+    assert len(switch.path.read_text().splitlines()) == 1
+    os.close(refusing)
+
+
+def test_a_latch_of_which_the_disk_took_a_part_is_written_on(
+    switch: KillSwitch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, line: write(fd, line[:7]))
+    switch.trip("drawdown", "test")
+    assert read_latch(tmp_path) == "drawdown (by test)"
+
+
+async def test_set_kill_switch_says_that_the_latch_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kill, "_of_process", None)
+    switch = kill.process_switch(tmp_path)
+    switch.open()
+    switch._fd = os.open(tmp_path / LATCH, os.O_RDONLY)
+    with pytest.raises(TraderError, match=r"kill.latch cannot be written \(Bad file descriptor\)"):
+        await set_kill_switch(True, "max drawdown")
+    assert switch.tripped
+
+
 def test_the_handler_latches_while_the_event_loop_is_busy(tmp_path: Path) -> None:
     program = """
 import os, signal, sys, time

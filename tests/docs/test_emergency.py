@@ -3,7 +3,7 @@
 import re
 import shlex
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import aiohttp
@@ -12,8 +12,11 @@ import pytest
 from otonom_trader.testnet import LocalTestnet
 from tests.docs.markdown import ROOT, Block, blocks
 from tests.system.conftest import Install
+from tests.system.decisions import numbered
+from tests.system.disks import fill, make_room, on_a_small_disk, spoil
 from tests.system.harness import Installation, until
 from tests.system.markets import venue
+from tests.system.production import at_production
 from tests.system.scenarios import ORDER
 from tests.system.test_contradictions import opened, port_of
 from tests.system.test_contradictions import rests as rests_there
@@ -77,6 +80,55 @@ async def the_key_is_revoked(install: Install) -> AsyncIterator[Installation]:
 
 
 @asynccontextmanager
+async def the_disk_is_full(install: Install) -> AsyncIterator[Installation]:
+    async with venue() as market:
+        trader = install(market.url)
+        with on_a_small_disk(trader):
+            daemon = await rests(trader)
+            fill(trader)
+            trader.decide(*numbered(1, first=2))
+            await daemon.in_state("HALTED")
+            yield trader
+            outcomes = [row["outcome"] for row in await trader.executions()]
+            assert outcomes == ["cancelled", "cancelled", "denied"]
+
+
+async def there_is_room(trader: Installation) -> None:
+    make_room(trader)
+    await trader.decided(3)
+
+
+@asynccontextmanager
+async def the_journal_is_damaged(install: Install) -> AsyncIterator[Installation]:
+    async with venue() as market:
+        trader = install(market.url)
+        await (await rests(trader)).stop()
+        spoil(trader.journal_path)
+        long_ago(trader)
+        yield trader
+
+
+@asynccontextmanager
+async def the_venue_has_banned_us(install: Install) -> AsyncIterator[Installation]:
+    async with venue() as market:
+        trader = install(market.url)
+        daemon = await rests(trader)
+        market.faults.add(
+            {"path": "/api/v3/account", "fault": "ban_418", "retry_after_s": 12, "count": 1}
+        )
+        await daemon.logged("venue.banned")
+        await daemon.in_state("RECONCILING")
+        yield trader
+
+
+@asynccontextmanager
+async def it_is_production(install: Install) -> AsyncIterator[Installation]:
+    async with venue() as market, at_production(install, market) as trader:
+        await (await trader.start()).in_state("RUNNING")
+        yield trader
+
+
+@asynccontextmanager
 async def orders_are_not_answered(install: Install) -> AsyncIterator[Installation]:
     limits = {"health_breaker": {"consecutive_unknowns": 1}}
     impatient = {"broker": {"binance": {"timeout_seconds": 0.3, "recv_window_ms": 1000}}}
@@ -96,10 +148,18 @@ SITUATIONS: dict[str, tuple[Situation, Sequence[int]]] = {
     "It does not answer": (the_daemon_hangs, [1]),
     "Journal and venue contradict each other": (the_venue_has_forgotten, [77, 0, 0]),
     "The venue refuses the key": (the_key_is_revoked, [0, 77]),
+    "The disk is full": (the_disk_is_full, [0, 1, 0]),
+    "The journal is damaged": (the_journal_is_damaged, [1, 0]),
     "The clock is off": (orders_work, [0]),
+    "The venue has banned this address": (the_venue_has_banned_us, [0, 0, 0, 0]),
     "Only paper goes on": (orders_are_not_answered, [0, 0]),
     "Rehearse it": (orders_work, [0, 0]),
+    "Rehearse it on production": (it_is_production, [0]),
 }
+MEANWHILE: Mapping[str, Callable[[Installation], Awaitable[None]]] = {
+    'otonom-trader resume --reason "there is room again"': there_is_room,
+}
+"""What a person is told to do by hand before a command."""
 
 
 def test_every_section_with_commands_has_its_situation() -> None:
@@ -123,6 +183,8 @@ async def test_the_commands_print_what_the_page_says(install: Install, title: st
 
 async def carry_out(trader: Installation, line: str, block: Block) -> tuple[int, str]:
     """Run one line of the page; return its exit status, and what it printed and complained of."""
+    if line in MEANWHILE:
+        await MEANWHILE[line](trader)
     program, *words = shlex.split(line)
     assert program == "otonom-trader", f"line {block.line}: {line}"
     if "CLIENT_ORDER_ID" in words:

@@ -138,7 +138,8 @@ class Installation:
     """One configuration folder and one state directory under `root`, and what runs on them.
 
     `program` is the command line's program; another one stands for a daemon that is broken.
-    `broker` and `daemon` are laid over the two files, key by key.
+    `broker` and `daemon` are laid over the two files, key by key; `environ` is what its processes
+    find in their environment beside ours.
     """
 
     root: Path
@@ -148,13 +149,14 @@ class Installation:
     program: tuple[str, ...] = TRADER
     broker: Mapping[str, Any] = field(default_factory=dict)
     daemon: Mapping[str, Any] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.config_dir = self.root / "config"
         self.state_dir = self.root / "state"
         self.decisions = self.root / "patron.jsonl"
         self.said: list[str] = []
-        self._processes: list[DaemonProcess] = []
+        self.processes: list[DaemonProcess] = []
         self.config_dir.mkdir(parents=True)
         self.decisions.touch()
         self.write_config()
@@ -183,14 +185,20 @@ class Installation:
 
     async def start(self, *options: str) -> DaemonProcess:
         """Start the daemon; it is not waited for."""
-        number = len(self._processes)
+        number = len(self.processes)
         log_path = self.root / f"daemon-{number}.log"
         with log_path.open("wb") as log:
             process = await asyncio.create_subprocess_exec(
-                *self.program, "run", *self._folders(), *options, stdout=log, stderr=log
+                *self.program,
+                "run",
+                *self._folders(),
+                *options,
+                stdout=log,
+                stderr=log,
+                env=os.environ | self.environ,
             )
         started = DaemonProcess(process, log_path)
-        self._processes.append(started)
+        self.processes.append(started)
         self.said.append(Path(f"/proc/{process.pid}/cmdline").read_text())
         return started
 
@@ -203,7 +211,7 @@ class Installation:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=os.environ | environ,
+            env=os.environ | self.environ | environ,
         )
         out, err = await process.communicate()
         self.said += [out.decode(), err.decode()]
@@ -251,11 +259,11 @@ class Installation:
 
     def logged(self, name: str) -> list[dict[str, Any]]:
         """Return the lines of the event `name` of all runs so far."""
-        return [line for started in self._processes for line in started.events(name)]
+        return [line for started in self.processes for line in started.events(name)]
 
     async def aclose(self) -> None:
         """End what still runs."""
-        for started in self._processes:
+        for started in self.processes:
             if started.process.returncode is None:
                 await started.kill_9()
 

@@ -15,6 +15,7 @@ from tests.system.conftest import Install
 from tests.system.decisions import numbered
 from tests.system.harness import until
 from tests.system.markets import venue
+from tests.system.production import at_production
 from tests.system.rig import Rig, rig
 from tests.system.test_kill_switch import outcomes
 
@@ -92,7 +93,30 @@ async def test_in_shadow_nothing_of_ours_works_and_the_latch_is_measured(
         await daemon.stop()
 
 
-def at_production(one: Rig) -> tuple[Drills, Halt]:
+async def test_a_drill_of_a_real_daemon_on_production_sends_nothing(install: Install) -> None:
+    async with venue() as market, at_production(install, market) as trader:
+        daemon = await (await trader.start()).in_state("RUNNING")
+        trader.decide(*numbered(1))
+        await trader.decided(1)
+        sent = len(market.truth()["requests"])
+        drilled = await trader.command("drill", "halt")
+        assert "not looked: nothing is sent to production" in drilled.out
+        assert (await trader.status())["kill_reason"].endswith("(by dry drill)")
+        trader.decide(*numbered(1, first=1))
+        await trader.decided(2)
+        assert [row["outcome"] for row in await trader.executions()] == ["filled", "denied"]
+        assert len(market.truth()["requests"]) == sent
+        (row,) = (await trader.command("drill", "show", "--json")).json
+        assert (row["environment"], row["mode"], row["verified_ms"]) == (
+            "production",
+            "shadow",
+            None,
+        )
+        assert (await trader.command("resume", "--reason", "the drill is over")).status == 0
+        await daemon.stop()
+
+
+def in_process_at_production(one: Rig) -> tuple[Drills, Halt]:
     """The parts of a drill, at a venue that counts as production."""
     halt = Halt(one.switch, one.journal, one.clock, Path(one.config.path))
     halt.withdrawal.knows_earlier_orders = True
@@ -107,7 +131,7 @@ def at_production(one: Rig) -> tuple[Drills, Halt]:
 async def test_a_drill_on_production_closes_the_gate_and_sends_nothing(tmp_path: Path) -> None:
     async with rig(tmp_path, timeout_seconds=5) as one:
         await one.decide(price=15_000)
-        drills, halt = at_production(one)
+        drills, halt = in_process_at_production(one)
         assert (await drills.announce({"by": "me"}))["environment"] == "production"
         signalled_ns = one.clock.monotonic_ns()
         one.switch.on_signal(signal.SIGUSR1, None)
