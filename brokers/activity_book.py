@@ -128,12 +128,13 @@ class ActivityBook:
         if after_loss:
             self.marks = self._marks_on_record = None
 
-    def activity(self, symbol: Symbol) -> Activity:
-        """Return the past as an order of `symbol` is judged by it now."""
+    def activity(self, symbol: Symbol | None = None) -> Activity:
+        """Return the past as an order of `symbol` is judged by it now, without one of no symbol."""
         now_ns = self._clock.monotonic_ns()
         self._begin_day(_day(self._clock.now()))
         self._forget_before(now_ns - _MINUTE_NS)
-        last_ns, marks = self._last.get(symbol.canonical), self.marks
+        last_ns = None if symbol is None else self._last.get(symbol.canonical)
+        marks = self.marks
         return Activity(
             orders_last_minute=len(self._minute),
             orders_today=self._today.orders,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from otonom_trader.brokers.config import BrokerConfig
+from otonom_trader.daemon.activity_facts import activity_facts
 from otonom_trader.daemon.approvals import Approvals
 from otonom_trader.daemon.control import Handler
 from otonom_trader.daemon.difference import Difference
@@ -106,6 +107,12 @@ class Answers:
             "decisions_in_flight": floor.intake.in_flight,
             "orders_unknown": floor.resolver.unknown,
             "orders_open": len(floor.broker.outcomes.open_orders),
+            "activity": activity_facts(
+                floor.broker.activity.activity(),
+                floor.broker.guardrails,
+                equity,
+                self._clock.now(),
+            ),
         }
 
     def _after_kill(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from otonom_trader.daemon.activity_facts import activity_lines
 from otonom_trader.domain.amount import plain
 from otonom_trader.domain.compare import ABSENT
 
@@ -242,7 +243,9 @@ def show_status(console: Console, status: Mapping[str, Any]) -> None:
     """Print a status, one line a fact."""
     table = Table(show_header=False, box=None)
     for name, value in status.items():
-        table.add_row(name.replace("_", " "), _joined(value))
+        lines = activity_lines(value) if name == "activity" else [(name, _joined(value))]
+        for heading, text in lines:
+            table.add_row(heading.replace("_", " "), text)
     console.print(table)
 
 

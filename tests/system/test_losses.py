@@ -1,5 +1,6 @@
 """What was lost and ordered before: it halts, it denies, and only a resume lets it be."""
 
+import re
 from typing import Any
 
 import pytest
@@ -108,9 +109,14 @@ async def test_a_restart_forgets_no_order_of_the_day(install: Install) -> None:
         daemon = await (await trader.start()).in_state("RUNNING")
         trader.decide(trade(1))
         await trader.decided(1)
+        counted = await counts(trader)
+        assert counted == {"orders_last_minute": 1, "orders_today": 1, "notional_today": "200.1"}
+        shown = (await trader.command("status")).out
+        assert re.search(r"^ orders today +1 of 2 *$", shown, re.MULTILINE), shown
         await daemon.kill_9()
 
         daemon = await (await trader.start()).in_state("RUNNING")
+        assert await counts(trader) == counted
         trader.decide(trade(2))
         await trader.decided(2)
         assert "Last order of BTC-USDT was" in await last_message(trader)
@@ -123,6 +129,14 @@ async def test_a_restart_forgets_no_order_of_the_day(install: Install) -> None:
         assert await last_message(trader) == "RISK REJECTED: Orders per day 2 exceeds max 1"
         assert [one["account"] for one in market.truth()["fills"]].count("trader") == 1
         await daemon.stop()
+
+
+async def counts(trader: Installation) -> dict[str, Any]:
+    """What the daemon says it counts of orders."""
+    activity = (await trader.status())["activity"]
+    return {
+        name: activity[name] for name in ("orders_last_minute", "orders_today", "notional_today")
+    }
 
 
 @pytest.mark.parametrize("mode", ["live", "shadow"])
