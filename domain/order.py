@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from otonom_trader.domain.amount import ZERO, Number, plain, positive
 from otonom_trader.domain.verdict import Verdict
@@ -19,15 +19,13 @@ _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,36}", re.ASCII)
 
 
 class Side(StrEnum):
-    """Which way an order trades."""
+    """Which way an order trades; `sign` is +1 for BUY, -1 for SELL."""
 
     BUY = "BUY"
     SELL = "SELL"
 
-    @property
-    def sign(self) -> int:
-        """+1 for BUY, -1 for SELL."""
-        return 1 if self is Side.BUY else -1
+    def __init__(self, value: str) -> None:
+        self.sign: Final = 1 if value == "BUY" else -1
 
 
 class OrderType(StrEnum):
