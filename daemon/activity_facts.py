@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import Any
 
-from otonom_trader.domain.amount import plain
+from otonom_trader.domain.amount import HUNDRED, plain
 from otonom_trader.risk.activity import Activity
 from otonom_trader.risk.limits import RiskGuardrails
-from otonom_trader.risk.verdicts import is_sound, tenths
+from otonom_trader.risk.soundness import sound
+from otonom_trader.risk.verdicts import tenths
 
 _DAY_SECONDS = 86_400
 _COUNTS = (
@@ -82,9 +83,8 @@ def _since(before: str | None, lost_pct: str | None, limit: str | None) -> str:
 
 def _lost_pct(equity: Decimal | None, before: Decimal | None) -> str | None:
     """Return the loss as the guardrails write it: in tenths, rounded up."""
-    if equity is None or before is None or not (is_sound(equity) and is_sound(before)):
-        return None
-    return tenths((before - equity) / before * 100, ROUND_CEILING)
+    now, then = sound(equity), sound(before)
+    return None if now is None or then is None else tenths((then - now) / then * HUNDRED)
 
 
 def _cents(amount: Decimal | None) -> str | None:

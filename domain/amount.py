@@ -6,7 +6,7 @@ from decimal import Context, Decimal
 Number = int | str | Decimal | float
 """What a caller may give where an amount is wanted; inside it is always a ``Decimal``."""
 
-ZERO = Decimal(0)
+ZERO, HUNDRED = Decimal(0), Decimal(100)
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _FLOAT_DIGITS = 15  # a double holds 15 decimal digits faithfully; more of them is arithmetic noise
@@ -56,7 +56,7 @@ def round_up(value: Decimal, step: Decimal) -> Decimal:
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:
     """Return whether `value` lies on `step`; a step of 0 sets no rule."""
-    return step == 0 or _WIDE.remainder(value, step) == 0
+    return not step or not _WIDE.remainder(value, step)
 
 
 def plain(value: Decimal) -> str:

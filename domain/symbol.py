@@ -1,7 +1,6 @@
 """A traded pair under one canonical name, however it was written."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Self
 
 # Longest first, so that BTCFDUSD ends in FDUSD and not in USD.
@@ -51,7 +50,6 @@ class Symbol:
         raise ValueError(f"symbol {text[:_MAX_LENGTH]!r} is not a pair such as BTC-USDT")
 
 
-@lru_cache(maxsize=4096)
 def names_symbol(entry: str, symbol: Symbol) -> bool:
     """Return whether a list `entry` means `symbol`: the same pair, or the same base asset.
 
@@ -65,7 +63,6 @@ def names_symbol(entry: str, symbol: Symbol) -> bool:
     return parts[0] in (symbol.base, symbol.joined, *(symbol.base + q for q in QUOTE_ASSETS))
 
 
-@lru_cache(maxsize=4096)
 def is_symbol(entry: str, symbol: Symbol) -> bool:
     """Return whether a list `entry` means `symbol` and no other quote: a pair, or a base asset.
 

@@ -22,7 +22,7 @@ JUDGING_TIME = "max_judging_seconds"
 GUARDRAILS = (*CHECKS, JUDGING_TIME)
 """The limits by which the verdicts of `judge` come, in their order."""
 
-_NS = 1_000_000_000
+_NANOSECOND = Decimal("1e-9")
 
 
 def judge(
@@ -40,13 +40,16 @@ def judge(
     `halted` is why trading is stopped, None when not; `activity` is None where it is not known.
     """
     began_ns = monotonic_ns()
-    case = Case(proposal, exposure, limits, activity, halted)
+    try:
+        case = Case(proposal, exposure, limits, activity, halted)
+    except Exception as failure:  # noqa: BLE001  whatever it trips over must not pass
+        return tuple(_failed(name, failure) for name in GUARDRAILS)
     verdicts: list[Verdict] = []
     for name, check in CHECKS.items():
         try:
             verdicts.append(check(case))
-        except Exception as failure:  # noqa: BLE001  whatever it trips over must not pass
-            verdicts.append(deny(name, f"Guardrail {name} failed: {failure!r}"))
+        except Exception as failure:  # noqa: BLE001  as above
+            verdicts.append(_failed(name, failure))
     verdicts.append(_in_time(limits, monotonic_ns() - began_ns))
     return tuple(verdicts)
 
@@ -71,7 +74,11 @@ def rejection_message(verdict: Verdict) -> str:
 
 def _in_time(limits: RiskGuardrails, took_ns: int) -> Verdict:
     try:
-        took, limit = Decimal(took_ns) / _NS, limits.max_judging_seconds
+        took, limit = Decimal(took_ns) * _NANOSECOND, limits.max_judging_seconds
         return at_most(JUDGING_TIME, took, limit, "Judging took {} s, max {} s", fine)
     except Exception as failure:  # noqa: BLE001  as above
-        return deny(JUDGING_TIME, f"Guardrail {JUDGING_TIME} failed: {failure!r}")
+        return _failed(JUDGING_TIME, failure)
+
+
+def _failed(name: str, failure: Exception) -> Verdict:
+    return deny(name, f"Guardrail {name} failed: {failure!r}")

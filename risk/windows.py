@@ -8,7 +8,6 @@ its first minute and ends before its last; one that ends before it begins ends t
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -52,8 +51,10 @@ class SingleWindow:
         return self.begin <= moment < self.end
 
 
-@lru_cache(maxsize=1024)
-def parse_window(text: str) -> WeeklyWindow | SingleWindow:
+Window = WeeklyWindow | SingleWindow
+
+
+def parse_window(text: str) -> Window:
     """Read a window; raises ``ValueError`` with what is wrong with it."""
     shown = text[:_MOST_SHOWN]
     if match := _ONCE.fullmatch(text):

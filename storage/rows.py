@@ -96,7 +96,9 @@ def read_amounts(text: str) -> dict[str, Decimal]:
 
 def verdicts_text(verdicts: Sequence[Verdict]) -> str:
     """What the guardrails said as JSON, a mapping each."""
-    return _encode([_Verdict(*verdict) for verdict in verdicts]).decode()
+    return _encode(
+        [_Verdict(v.code, v.allowed, v.message, v.limit, v.value_text) for v in verdicts]
+    ).decode()
 
 
 def read_verdicts(text: str) -> tuple[Verdict, ...]:

@@ -3,22 +3,24 @@
 from decimal import Decimal
 
 from otonom_trader.domain.activity import EquityMarks
+from otonom_trader.domain.amount import HUNDRED
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.case import Case
 from otonom_trader.risk.limits import RiskGuardrails
-from otonom_trader.risk.verdicts import allow, at_most, deny, is_sound, tenths
+from otonom_trader.risk.soundness import sound
+from otonom_trader.risk.verdicts import allow, at_most, deny, tenths, within
 
 
 def max_daily_loss_pct(case: Case) -> Verdict:
     """What equity has lost since 00:00 UTC, in percent of what it was then."""
     start = None if case.activity is None else case.activity.day_start_equity
-    return _daily_loss(case.exposure.equity, start, case.limits)
+    return _daily_loss(case.equity, start, case.limits)
 
 
 def max_drawdown_pct(case: Case) -> Verdict:
     """What equity has lost since it was highest, in percent of that."""
     highest = None if case.activity is None else case.activity.highest_equity
-    return _drawdown(case.exposure.equity, highest, case.limits)
+    return _drawdown(case.equity, highest, case.limits)
 
 
 def max_consecutive_losses(case: Case) -> Verdict:
@@ -32,7 +34,7 @@ def max_consecutive_losses(case: Case) -> Verdict:
     if losses >= limit:
         text = f"Consecutive losses {losses} reached max {limit}"
         return deny(code, text, str(limit), str(losses))
-    return allow(code, str(limit), str(losses))
+    return within(code, str(limit), losses)
 
 
 def halting_loss(
@@ -42,11 +44,12 @@ def halting_loss(
 
     One that cannot be told denies orders and halts nothing.
     """
-    if marks is None or not (is_sound(equity) and is_sound(marks.day_start)):
+    now = sound(equity)
+    if marks is None or now is None or sound(marks.day_start) is None:
         return None
     verdicts = (
-        _daily_loss(equity, marks.day_start, limits),
-        _drawdown(equity, marks.highest, limits),
+        _daily_loss(now, marks.day_start, limits),
+        _drawdown(now, marks.highest, limits),
     )
     return next((verdict for verdict in verdicts if not verdict.allowed), None)
 
@@ -62,11 +65,13 @@ def _drawdown(equity: Decimal | None, highest: Decimal | None, limits: RiskGuard
 
 
 def _loss(
-    code: str, name: str, equity: Decimal | None, before: Decimal | None, limit: Decimal | None
+    code: str, name: str, equity: Decimal | None, earlier: Decimal | None, limit: Decimal | None
 ) -> Verdict:
+    """Judge what is left of an `earlier` equity; `equity` is sound or None."""
     if limit is None:
         return allow(code)
-    if equity is None or before is None or not (is_sound(equity) and is_sound(before)):
+    before = sound(earlier)
+    if equity is None or before is None:
         return deny(code, f"{name} cannot be told: equity now or then is not known")
-    lost = (before - equity) / before * 100
-    return at_most(code, lost, limit, f"{name} {{}}% exceeds max {{}}%", tenths)
+    lost = (before - equity) / before * HUNDRED
+    return at_most(code, lost, limit, "{2} {0}% exceeds max {1}%", tenths, name)

@@ -1,17 +1,19 @@
 """How often, and how much in a day. What is not known of the past denies."""
 
-from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.case import Case
 from otonom_trader.risk.checks.size import no_notional
+from otonom_trader.risk.soundness import sound_or_zero
 from otonom_trader.risk.verdicts import (
     allow,
+    at_least,
     at_most,
     at_most_count,
     cents,
     deny,
-    is_sound,
     seconds,
+    shown_limit,
+    within,
 )
 
 
@@ -33,12 +35,12 @@ def max_notional_per_day(case: Case) -> Verdict:
     code, limit = "max_notional_per_day", case.limits.max_notional_per_day
     if limit is None:
         return allow(code)
-    notional = case.proposal.notional
-    if notional is None or not is_sound(notional):
+    if case.notional is None:
         return no_notional(case, code)
-    if case.activity is None or not is_sound(case.activity.notional_today, ZERO):
+    before = None if case.activity is None else sound_or_zero(case.activity.notional_today)
+    if before is None:
         return deny(code, "Notional per day cannot be told: earlier orders are not known")
-    total = case.activity.notional_today + notional
+    total = before + case.notional
     return at_most(code, total, limit, "Notional per day ${} exceeds max ${}", cents)
 
 
@@ -49,16 +51,13 @@ def min_seconds_between_orders(case: Case) -> Verdict:
         return allow(code)
     if case.activity is None:
         return deny(code, "The time since the last order cannot be told")
-    passed = case.activity.seconds_since_order
+    if case.activity.seconds_since_order is None:
+        return within(code, shown_limit(seconds, limit))
+    passed = sound_or_zero(case.activity.seconds_since_order)
     if passed is None:
-        return allow(code, seconds(limit))
-    if not is_sound(passed, ZERO):
         return deny(code, "The time since the last order cannot be told")
-    if passed < limit:
-        symbol, got, least = case.proposal.symbol, seconds(passed), seconds(limit)
-        text = f"Last order of {symbol} was {got} s ago, min {least} s"
-        return deny(code, text, least, got)
-    return allow(code, seconds(limit), seconds(passed))
+    sentence = "Last order of {2} was {0} s ago, min {1} s"
+    return at_least(code, passed, limit, sentence, seconds, case.proposal.symbol)
 
 
 def _at_most_orders(code: str, before: int | None, limit: int | None, span: str) -> Verdict:
@@ -67,4 +66,4 @@ def _at_most_orders(code: str, before: int | None, limit: int | None, span: str)
         return allow(code)
     if before is None or before < 0:
         return deny(code, f"Orders per {span} cannot be told: earlier orders are not known")
-    return at_most_count(code, before + 1, limit, f"Orders per {span} {{}} exceeds max {{}}")
+    return at_most_count(code, before + 1, limit, "Orders per {2} {0} exceeds max {1}", span)

@@ -1,63 +1,63 @@
 """How much: of one order, of one asset, of all together, and of what is there to pay with."""
 
-from otonom_trader.domain.amount import ZERO, is_multiple, plain
-from otonom_trader.domain.order import Side
+from decimal import ROUND_FLOOR
+
+from otonom_trader.domain.amount import HUNDRED, ZERO, is_multiple, plain
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.case import Case
+from otonom_trader.risk.soundness import sound, sound_or_zero
 from otonom_trader.risk.verdicts import (
     allow,
+    at_least,
     at_most,
     at_most_count,
     cents,
     deny,
     fine,
-    is_sound,
     shown_limit,
     tenths,
+    within,
 )
 
 
 def max_notional_per_order(case: Case) -> Verdict:
     """The order's notional, in the account currency; it must be known even without a limit."""
-    limit, notional = case.limits.max_notional_per_order, case.proposal.notional
-    if notional is None or not is_sound(notional):
-        return no_notional(case, "max_notional_per_order")
+    code, limit = "max_notional_per_order", case.limits.max_notional_per_order
+    if case.notional is None:
+        return no_notional(case, code)
     if limit is None:
-        return allow("max_notional_per_order")
-    sentence = "Order notional ${} exceeds max ${}"
-    return at_most("max_notional_per_order", notional, limit, sentence, cents)
+        return allow(code)
+    return at_most(code, case.notional, limit, "Order notional ${} exceeds max ${}", cents)
 
 
 def require_confirmation_above(case: Case) -> Verdict:
     """Orders above this notional need a person's confirmation of about that notional."""
-    limit, notional = case.limits.require_confirmation_above, case.proposal.notional
+    code, limit = "require_confirmation_above", case.limits.require_confirmation_above
     if limit is None:
-        return allow("require_confirmation_above")
-    if notional is None or not is_sound(notional):
-        return no_notional(case, "require_confirmation_above")
-    confirmed = case.proposal.confirmed
+        return allow(code)
+    notional, confirmed = case.notional, case.proposal.confirmed
+    if notional is None:
+        return no_notional(case, code)
     if confirmed is not None and confirmed.least <= notional <= confirmed.most:
-        return allow("require_confirmation_above", cents(limit), cents(notional))
+        return within(code, shown_limit(cents, limit), notional, cents)
     sentence = "Order notional ${} requires confirmation above ${}"
-    return at_most("require_confirmation_above", notional, limit, sentence, cents)
+    return at_most(code, notional, limit, sentence, cents)
 
 
 def max_position_size_pct(case: Case) -> Verdict:
     """Holding, orders that may still buy and this order, at the mark, in percent of equity."""
-    limit = case.limits.max_position_size_pct
+    code, limit = "max_position_size_pct", case.limits.max_position_size_pct
     if limit is None or case.is_exit:
-        return allow("max_position_size_pct")
-    equity, mark = case.exposure.equity, case.proposal.mark
-    if equity is None or mark is None or not (is_sound(equity) and is_sound(mark)):
-        return deny("max_position_size_pct", "Position size cannot be told: equity or mark missing")
+        return allow(code)
+    if case.equity is None or case.mark is None:
+        return deny(code, "Position size cannot be told: equity or mark missing")
     base = case.proposal.symbol.base
-    held = case.exposure.holdings.get(base, ZERO)
-    pending = case.exposure.pending_buys.get(base, ZERO)
-    if not (is_sound(held, least=ZERO) and is_sound(pending, least=ZERO)):
-        return deny("max_position_size_pct", "Position size cannot be told: holding unsound")
-    size = (held + pending + case.proposal.qty) * mark / equity * 100
-    sentence = "Position size {}% exceeds max {}%"
-    return at_most("max_position_size_pct", size, limit, sentence, tenths)
+    held = sound_or_zero(case.exposure.holdings.get(base, ZERO))
+    pending = sound_or_zero(case.exposure.pending_buys.get(base, ZERO))
+    if case.qty is None or held is None or pending is None:
+        return deny(code, "Position size cannot be told: quantity or holding unsound")
+    size = (held + pending + case.qty) * case.mark / case.equity * HUNDRED
+    return at_most(code, size, limit, "Position size {}% exceeds max {}%", tenths)
 
 
 def max_exposure_per_base_asset_pct(case: Case) -> Verdict:
@@ -68,81 +68,84 @@ def max_exposure_per_base_asset_pct(case: Case) -> Verdict:
     code, limit = "max_exposure_per_base_asset_pct", case.limits.max_exposure_per_base_asset_pct
     if limit is None or case.is_exit:
         return allow(code)
-    equity, mark, notional = case.exposure.equity, case.proposal.mark, case.proposal.notional
-    if equity is None or mark is None or notional is None:
+    if case.equity is None or case.mark is None or case.notional is None:
         return deny(code, "Asset exposure cannot be told: equity, mark or price missing")
     base = case.proposal.symbol.base
-    held = case.exposure.holdings.get(base, ZERO)
-    pending = case.exposure.pending_buy_values.get(base, ZERO)
-    sound = is_sound(equity) and is_sound(mark) and is_sound(notional)
-    if pending is None or not (sound and is_sound(held, ZERO) and is_sound(pending, ZERO)):
+    held = sound_or_zero(case.exposure.holdings.get(base, ZERO))
+    pending = sound_or_zero(case.exposure.pending_buy_values.get(base, ZERO))
+    if held is None or pending is None:
         return deny(code, "Asset exposure cannot be told: a holding or working order has no value")
-    exposure = (held * mark + pending + notional) / equity * 100
-    return at_most(code, exposure, limit, f"Exposure to {base} {{}}% exceeds max {{}}%", tenths)
+    exposure = (held * case.mark + pending + case.notional) / case.equity * HUNDRED
+    sentence = "Exposure to {2} {0}% exceeds max {1}%"
+    return at_most(code, exposure, limit, sentence, tenths, base)
 
 
 def max_open_risk_pct(case: Case) -> Verdict:
     """All positions, orders that may still buy and this order, in percent of equity."""
-    limit = case.limits.max_open_risk_pct
+    code, limit = "max_open_risk_pct", case.limits.max_open_risk_pct
     if limit is None or case.is_exit:
-        return allow("max_open_risk_pct")
-    equity, notional = case.exposure.equity, case.proposal.notional
-    if equity is None or notional is None or not (is_sound(equity) and is_sound(notional)):
-        return deny("max_open_risk_pct", "Open risk cannot be told: equity or price missing")
-    held, pending = case.exposure.positions_value, case.exposure.pending_buy_value
-    if pending is None or not (is_sound(held, least=ZERO) and is_sound(pending, least=ZERO)):
-        text = "Open risk cannot be told: a holding or working order has no value"
-        return deny("max_open_risk_pct", text)
-    risk = (held + pending + notional) / equity * 100
-    return at_most("max_open_risk_pct", risk, limit, "Open risk {}% exceeds max {}%", tenths)
+        return allow(code)
+    if case.equity is None or case.notional is None:
+        return deny(code, "Open risk cannot be told: equity or price missing")
+    held = sound_or_zero(case.exposure.positions_value)
+    pending = sound_or_zero(case.exposure.pending_buy_value)
+    if held is None or pending is None:
+        return deny(code, "Open risk cannot be told: a holding or working order has no value")
+    risk = (held + pending + case.notional) / case.equity * HUNDRED
+    return at_most(code, risk, limit, "Open risk {}% exceeds max {}%", tenths)
 
 
 def max_total_positions(case: Case) -> Verdict:
     """Positions held, being bought, and opened by this order."""
-    limit = case.limits.max_total_positions
+    code, limit = "max_total_positions", case.limits.max_total_positions
     if limit is None or case.is_exit:
-        return allow("max_total_positions")
-    if not is_sound(case.exposure.equity):
-        return deny("max_total_positions", "Positions cannot be told: account or mark missing")
+        return allow(code)
+    if case.equity is None:
+        return deny(code, "Positions cannot be told: account or mark missing")
     held, bought = case.exposure.positions, {*case.exposure.pending_buys, case.proposal.symbol.base}
     total = len(held) + len(bought - held)
-    return at_most_count("max_total_positions", total, limit, "Total positions {} exceeds max {}")
+    return at_most_count(code, total, limit, "Total positions {} exceeds max {}")
 
 
 def balance_after_fees(case: Case) -> Verdict:
     """What an order pays at its worst, fees included, must be there and not be spoken for."""
-    code, proposal, exposure = "balance_after_fees", case.proposal, case.exposure
+    code, symbol, exposure = "balance_after_fees", case.proposal.symbol, case.exposure
     if not case.limits.balance_after_fees:
         return allow(code)
-    buys = proposal.side is Side.BUY
-    asset = proposal.symbol.quote if buys else proposal.symbol.base
-    spoken_for = exposure.pending_costs if buys else exposure.pending_sells
-    owned, pending = exposure.balances.get(asset, ZERO), spoken_for.get(asset, ZERO)
-    price = proposal.worst_price
-    if not (is_sound(owned, ZERO) and is_sound(pending, ZERO)):
+    if case.sells:
+        asset, spoken_for, fees = symbol.base, exposure.pending_sells, ""
+    else:
+        asset, spoken_for, fees = symbol.quote, exposure.pending_costs, " with fees"
+    owned = sound_or_zero(exposure.balances.get(asset, ZERO))
+    pending = sound_or_zero(spoken_for.get(asset, ZERO))
+    if owned is None or pending is None:
         return deny(code, f"The balance of {asset} cannot be told")
-    if price is None or not (is_sound(price) and is_sound(proposal.qty)):
+    price, qty = sound(case.proposal.worst_price), case.qty
+    if price is None or qty is None:
         return deny(code, f"What the order needs of {asset} cannot be told")
-    needed = proposal.qty * price if buys else proposal.qty
-    kind = f"Order needs {{}} {asset}{' with fees' if buys else ''}, {{}} {asset} are free"
-    return at_most(code, needed, owned - pending, kind, fine)
+    needed, free = qty if case.sells else qty * price, owned - pending
+    most = fine(free, ROUND_FLOOR)
+    if needed <= free:
+        return within(code, most, needed, fine)
+    got = fine(needed)
+    return deny(code, f"Order needs {got} {asset}{fees}, {most} {asset} are free", most, got)
 
 
 def venue_minimums(case: Case) -> Verdict:
     """Quantity and notional must be what the venue takes at all."""
-    code, proposal, rules = "venue_minimums", case.proposal, case.proposal.instrument
+    code, symbol, rules = "venue_minimums", case.proposal.symbol, case.proposal.instrument
     if not case.limits.venue_minimums:
         return allow(code)
-    qty, price = proposal.qty, proposal.price
-    if rules is None or not (
-        is_sound(rules.qty_step, ZERO)
-        and is_sound(rules.min_qty, ZERO)
-        and is_sound(rules.max_qty, ZERO)
-        and is_sound(rules.min_notional, ZERO)
+    if rules is None or (
+        sound_or_zero(rules.qty_step) is None
+        or sound_or_zero(rules.min_qty) is None
+        or sound_or_zero(rules.max_qty) is None
+        or sound_or_zero(rules.min_notional) is None
     ):
-        return deny(code, f"The venue's rules for {proposal.symbol} are not known")
-    if price is None or not (is_sound(qty) and is_sound(price)):
-        return deny(code, f"Order notional cannot be told: no price for {proposal.symbol}")
+        return deny(code, f"The venue's rules for {symbol} are not known")
+    qty, price = case.qty, case.price
+    if qty is None or price is None:
+        return deny(code, f"Order notional cannot be told: no price for {symbol}")
     if not is_multiple(qty, rules.qty_step):
         step = plain(rules.qty_step)
         return deny(code, f"Quantity {plain(qty)} is off the step {step}", step, plain(qty))
@@ -152,12 +155,9 @@ def venue_minimums(case: Case) -> Verdict:
     if rules.max_qty and qty > rules.max_qty:
         most = plain(rules.max_qty)
         return deny(code, f"Quantity {plain(qty)} is above the venue's {most}", most, plain(qty))
-    notional = qty * min(price, proposal.limit_price or price)
-    least = shown_limit(fine, rules.min_notional)
-    if notional < rules.min_notional:
-        text = f"Notional {fine(notional)} {proposal.symbol.quote} is below the venue's {least}"
-        return deny(code, text, least, fine(notional))
-    return allow(code, least, fine(notional))
+    notional = qty * min(price, case.proposal.limit_price or price)
+    sentence = "Notional {0} {2} is below the venue's {1}"
+    return at_least(code, notional, rules.min_notional, sentence, fine, symbol.quote)
 
 
 def no_notional(case: Case, code: str) -> Verdict:

@@ -41,6 +41,51 @@ def test_an_order_within_all_limits_is_allowed_by_every_check() -> None:
         assert denial(verdicts) is None
 
 
+def test_what_an_allowed_order_was_measured_at_is_kept_with_its_limit() -> None:
+    busy = replace(
+        QUIET, orders_today=3, notional_today=D("15.017"), seconds_since_order=D("30.16")
+    )
+    losing = replace(busy, day_start_equity=D(101000), highest_equity=D(99000))
+    order = replace(BUY, limit_price=D(50250), decision_age_seconds=D("0.04"))
+    verdicts = judge(order, ACCOUNT, EVERY, None, losing, monotonic_ns=lambda: 0)
+    assert denial(verdicts) is None
+    assert [(verdict.code, verdict.limit, verdict.value_text) for verdict in verdicts] == [
+        ("kill_switch", "", ""),
+        ("symbol_blacklist", "", ""),
+        ("symbol_whitelist", "", ""),
+        ("trading_windows", "mon-fri 08:00-20:00", "wed 2026-07-01T12:00Z"),
+        ("blackout_windows", "daily 23:55-00:05", "wed 2026-07-01T12:00Z"),
+        ("max_price_age_seconds", "5", "1"),
+        ("max_account_age_seconds", "60", "1"),
+        ("max_decision_age_seconds", "300", "0.1"),
+        ("max_daily_loss_pct", "5.0", "1.0"),
+        ("max_drawdown_pct", "20.0", "-1.0"),
+        ("max_consecutive_losses", "3", "0"),
+        ("max_notional_per_order", "10000", "5000"),
+        ("require_confirmation_above", "50000", "5000"),
+        ("max_position_size_pct", "10.0", "5.0"),
+        ("max_exposure_per_base_asset_pct", "10.0", "5.0"),
+        ("max_open_risk_pct", "25.0", "5.0"),
+        ("max_total_positions", "10", "1"),
+        ("price_collar_pct", "1.0", "0.5"),
+        ("max_expected_slippage_pct", "2.0", "0.0"),
+        ("max_spread_pct", "0.5", "0.0"),
+        ("max_orders_per_minute", "5", "1"),
+        ("max_orders_per_day", "100", "4"),
+        ("max_notional_per_day", "20000", "5015.02"),
+        ("min_seconds_between_orders", "30", "30.1"),
+        ("balance_after_fees", "100000", "5055"),
+        ("venue_minimums", "5", "5000"),
+        ("max_judging_seconds", "1", "0"),
+    ]
+
+
+def test_the_same_order_judged_twice_is_judged_equal() -> None:
+    busy = replace(QUIET, seconds_since_order=D(31))
+    once, again = (judge(BUY, ACCOUNT, EVERY, None, busy) for _ in range(2))
+    assert once == again
+
+
 def test_every_limit_has_its_check() -> None:
     assert sorted(GUARDRAILS) == sorted(limit.name for limit in fields(RiskGuardrails))
 

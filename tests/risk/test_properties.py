@@ -126,6 +126,25 @@ def test_a_limit_that_is_no_number_denies(name: str, value: Any) -> None:
     assert denial(judge(ORDER, OWNED, limits, None, BUSY)) is not None
 
 
+@pytest.mark.parametrize("bad", [None, *NO_NUMBER, D(-1)])
+def test_what_is_being_sold_must_be_known_under_the_guides_limits_too(bad: Decimal | None) -> None:
+    sell = replace(ORDER, side=Side.SELL)
+    account = replace(OWNED, holdings={"BTC": D(1)})
+    assert denial(judge(sell, account, GUIDE, None, BUSY)) is None
+    unknown: Change = {"pending_sells": {"BTC": bad}}
+    assert denial(judge(sell, replace(account, **unknown), GUIDE, None, BUSY)) is not None
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_without_an_order_an_account_or_limits_every_guardrail_denies(missing: int) -> None:
+    given: list[Any] = [ORDER, OWNED, EVERY]
+    given[missing] = None
+    order, account, limits = given
+    verdicts = judge(order, account, limits, None, BUSY)
+    assert len(verdicts) == len(GUARDRAILS)
+    assert not any(verdict.allowed for verdict in verdicts)
+
+
 # Anything at all.
 
 numbers = st.decimals(allow_nan=True, allow_infinity=True)
@@ -190,6 +209,7 @@ def test_judging_never_raises_and_never_passes_what_cannot_be_priced(
     verdicts = judge(proposal, exposure, limits, halted, activity)
     assert len(verdicts) == len(GUARDRAILS)
     assert all(bool(verdict.message) is not verdict.allowed for verdict in verdicts)
+    assert all(isinstance(verdict.value_text, str) for verdict in verdicts), "all can be recorded"
     if denial(verdicts) is None:
         for number in (proposal.qty, proposal.price, proposal.rate, exposure.equity):
             assert number is not None

@@ -30,7 +30,7 @@ def test_a_loss_beyond_its_limit_denies(
 
 def test_a_gain_is_no_loss() -> None:
     rich = replace(ACCOUNT, equity=D(110000))
-    assert verdict_of("max_daily_loss_pct", exposure=rich, limits=EVERY).value == "-10.0"
+    assert verdict_of("max_daily_loss_pct", exposure=rich, limits=EVERY).value_text == "-10.0"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ def test_expected_slippage_is_what_the_book_would_make_of_the_order() -> None:
     for side in Side:
         order = replace(BUY, side=side, qty=D("1.0001"), walk=BOOK.walk(side, D("1.0001")))
         verdict = verdict_of("max_expected_slippage_pct", order)
-        assert (verdict.allowed, verdict.limit, verdict.value) == (True, "2.0", "0.1")
+        assert (verdict.allowed, verdict.limit, verdict.value_text) == (True, "2.0", "0.1")
         tight = replace(GUIDE, max_expected_slippage_pct=D("0.0001"))
         assert verdict_of("max_expected_slippage_pct", order, limits=tight) == denied(
             "max_expected_slippage_pct", "Expected slippage 0.1% exceeds max 0.0%", "0.0", "0.1"
@@ -23,12 +23,12 @@ def test_expected_slippage_is_what_the_book_would_make_of_the_order() -> None:
 
 def test_what_takes_nothing_at_once_slips_nowhere() -> None:
     passive = replace(BUY, limit_price=D(40000), walk=NOTHING)
-    assert verdict_of("max_expected_slippage_pct", passive).value == "0.0"
+    assert verdict_of("max_expected_slippage_pct", passive).value_text == "0.0"
 
 
 def test_a_limit_beyond_which_the_book_is_not_needed_is_judged_on_what_it_takes() -> None:
     order = replace(BUY, qty=D(99), limit_price=D(50000), walk=BOOK.walk(Side.BUY, D(99), D(50000)))
-    assert verdict_of("max_expected_slippage_pct", order).value == "0.0"
+    assert verdict_of("max_expected_slippage_pct", order).value_text == "0.0"
 
 
 def test_a_market_order_larger_than_the_book_cannot_be_told() -> None:
@@ -50,7 +50,9 @@ def test_without_a_book_slippage_and_spread_cannot_be_told() -> None:
 
 
 def test_a_wide_spread_denies() -> None:
-    assert verdict_of("max_spread_pct", replace(BUY, ask=D(50250)), limits=EVERY).value == "0.5"
+    assert (
+        verdict_of("max_spread_pct", replace(BUY, ask=D(50250)), limits=EVERY).value_text == "0.5"
+    )
     wide = replace(BUY, bid=D(49500), ask=D(50500))
     assert verdict_of("max_spread_pct", wide, limits=EVERY) == denied(
         "max_spread_pct", "Spread 2.0% exceeds max 0.5%", "0.5", "2.0"

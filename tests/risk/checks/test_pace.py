@@ -52,6 +52,15 @@ def test_the_pace_is_kept(
     assert verdict == denied(code, sentence, limit, value)
 
 
+def test_a_time_a_hair_too_short_never_reads_as_long_enough() -> None:
+    code = "min_seconds_between_orders"
+    limits = replace(EVERY, min_seconds_between_orders=D("30.05"))
+    soon = replace(QUIET, seconds_since_order=D("30.04"))
+    assert verdict_of(code, limits=limits, activity=soon) == denied(
+        code, "Last order of BTC-USDT was 30 s ago, min 30.1 s", "30.1", "30"
+    )
+
+
 def test_the_first_order_of_a_symbol_need_not_wait() -> None:
     assert verdict_of("min_seconds_between_orders", limits=EVERY).allowed
 

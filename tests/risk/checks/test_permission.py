@@ -23,6 +23,15 @@ def test_what_is_not_listed_does_not_trade() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["symbol_blacklist", "symbol_whitelist"])
+def test_a_program_may_list_symbols_in_a_list(name: str) -> None:
+    change: Change = {name: ["BTC"]}
+    listed = verdict_of(name, limits=replace(GUIDE, **change))
+    assert listed.allowed is (name == "symbol_whitelist")
+    in_ether = replace(BUY, symbol=Symbol("ETH", "USDT"))
+    assert verdict_of(name, in_ether, limits=replace(GUIDE, **change)).allowed is not listed.allowed
+
+
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 

@@ -11,7 +11,7 @@ from tests.risk.samples import ACCOUNT, BUY, EVERY, Change, D, denied, selling, 
 def test_exposure_to_an_asset_is_its_holding_what_may_be_paid_for_it_and_this_order() -> None:
     code = "max_exposure_per_base_asset_pct"
     account = replace(ACCOUNT, holdings={"BTC": D("0.06")}, pending_buy_values={"BTC": D(2000)})
-    assert verdict_of(code, exposure=account, limits=EVERY).value == "10.0"
+    assert verdict_of(code, exposure=account, limits=EVERY).value_text == "10.0"
     more = replace(account, pending_buy_values={"BTC": D("2000.01"), "ETH": D(1)})
     assert verdict_of(code, exposure=more, limits=EVERY) == denied(
         code, "Exposure to BTC 10.1% exceeds max 10.0%", "10.0", "10.1"
