@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from benchmarks.measure import CLOCK, Durations, Row
 from benchmarks.workplace import Workplace
@@ -12,12 +13,16 @@ from otonom_trader.domain.decision import Decision, Direction
 from otonom_trader.domain.intent import Claim
 from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderRequest, OrderType, Side, TimeInForce
-from otonom_trader.risk.exposure import Proposal
+from otonom_trader.domain.verdict import Verdict
+from otonom_trader.risk.exposure import Exposure, Proposal
 from otonom_trader.risk.limits import RiskGuardrails
 from otonom_trader.risk.pipeline import GUARDRAILS, denial, judge
+from otonom_trader.storage.rows import verdicts_text
 
 _POSITIONS = 1_000
 _TARGET_US = 50.0
+_LARGE_QTY = Decimal(10_000)
+"""More than many limits allow."""
 
 
 LIMITS = RiskGuardrails(
@@ -43,50 +48,63 @@ LIMITS = RiskGuardrails(
 
 
 async def measure_checks(place: Workplace) -> list[Row]:
-    """Every guardrail with its limit set; beside it with all that is made anew for each order."""
+    """Every guardrail with its limit set, each time on an order that was not judged before.
+
+    Beside it the same for an order that is denied, what the journal makes of the verdicts, and all
+    that is made anew for each order.
+    """
     broker = await _broker()
     plan = await _plan(broker, "A7-USDT")
     mark = plan.market.mark if plan.market else None
     assert mark is not None
-    alone, whole = Durations(), Durations()
+    allowed, denied, recorded, whole = (Durations() for _ in range(4))
     broker.activity.observe(broker.exposure().equity)
-    past = replace(broker.activity.activity(plan.symbol), losses_in_a_row=0)
+    past = replace(
+        broker.activity.activity(plan.symbol),
+        losses_in_a_row=0,
+        seconds_since_order=Decimal("12.345678901"),
+    )
 
     def proposal() -> Proposal:
         reservation = reservation_of(plan, LIMITS.price_collar_pct, Decimal("0.1"))
         rate, now_ns = broker.rate(plan.symbol.quote), plan.started_ns
         return proposal_of(plan, rate, now_ns, CLOCK.now(), reservation)
 
-    async def judge_once() -> None:
+    def judged(order: Proposal, exposure: Exposure) -> tuple[Verdict, ...]:
+        return judge(order, exposure, LIMITS, None, past, monotonic_ns=CLOCK.monotonic_ns)
+
+    def judge_once() -> tuple[Verdict, ...]:
         broker.account.update_marks({plan.symbol: mark}, plan.started_ns)
         exposure = broker.exposure()
         broker.activity.observe(exposure.equity)
         broker.activity.activity(plan.symbol)
-        verdicts = judge(proposal(), exposure, LIMITS, None, past, monotonic_ns=CLOCK.monotonic_ns)
+        return judged(proposal(), exposure)
+
+    exposure = broker.exposure()
+    assert len(exposure.positions) == _POSITIONS
+    for _ in range(place.times(10_000)):
+        verdicts = allowed.of(partial(judged, proposal(), exposure))
         assert denial(verdicts) is None, denial(verdicts)
-
-    order, exposure = proposal(), broker.exposure()
-
-    async def checks_alone() -> None:
-        judge(order, exposure, LIMITS, None, past, monotonic_ns=CLOCK.monotonic_ns)
-
-    assert len(broker.exposure().positions) == _POSITIONS
-    await judge_once()
-    await alone.time(place.times(10_000), checks_alone)
-    await whole.time(place.times(10_000), judge_once)
+        recorded.of(partial(verdicts_text, verdicts))
+        large = replace(proposal(), qty=_LARGE_QTY)
+        assert denial(denied.of(partial(judged, large, exposure))) is not None
+        assert denial(whole.of(judge_once)) is None
     return [
         Row(
             f"3 all {len(GUARDRAILS)} guardrails, 1,000 open positions",
-            f"{alone.p50_us:.0f} us (p99 {alone.p99_us:.0f})",
+            _told(allowed),
             f"<= {_TARGET_US:g} us",
-            alone.p50_us / _TARGET_US,
-            alone.p50_us <= _TARGET_US,
+            allowed.p50_us / _TARGET_US,
+            allowed.p50_us <= _TARGET_US,
         ),
-        Row(
-            "  beside it: with a new mark, exposure, past and proposal",
-            f"{whole.p50_us:.0f} us (p99 {whole.p99_us:.0f})",
-        ),
+        Row("  beside it: an order that is denied", _told(denied)),
+        Row("  beside it: the verdicts as text for the journal", _told(recorded)),
+        Row("  beside it: with a new mark, exposure, past and proposal", _told(whole)),
     ]
+
+
+def _told(taken: Durations) -> str:
+    return f"{taken.p50_us:.0f} us (p99 {taken.p99_us:.0f})"
 
 
 async def _broker() -> GuardedBroker:

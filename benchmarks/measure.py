@@ -2,8 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from otonom_trader.domain.clock import SystemClock
+
+_Result = TypeVar("_Result")
 
 CLOCK = SystemClock()
 
@@ -28,6 +31,13 @@ class Durations:
         """The smallest duration that `share` of all do not exceed, in microseconds."""
         ranked = sorted(self.all_ns)
         return ranked[min(int(len(ranked) * share), len(ranked) - 1)] / 1000
+
+    def of(self, call: Callable[[], _Result]) -> _Result:
+        """Call once and give what it returns."""
+        began_ns = CLOCK.monotonic_ns()
+        result = call()
+        self.all_ns.append(CLOCK.monotonic_ns() - began_ns)
+        return result
 
     async def time(self, count: int, call: Callable[[], Awaitable[object]]) -> None:
         """Call `count` times, one after the other."""
