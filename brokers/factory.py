@@ -4,15 +4,17 @@ To add a broker: one package, and one entry in `BROKERS`.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from yarl import URL
 
 from otonom_trader.brokers.base import Venue
 from otonom_trader.brokers.binance.broker import BinanceBroker
-from otonom_trader.brokers.binance.market_data import BinanceMarketData
+from otonom_trader.brokers.binance.market_data import ASKED, BinanceMarketData
 from otonom_trader.brokers.binance.order_cancels import BinanceCancels
 from otonom_trader.brokers.binance.shadow import BinanceShadow
+from otonom_trader.brokers.binance.transport.signed_rest import REST
 from otonom_trader.brokers.config import BrokerConfig, get_broker_config, require_live_permitted
 from otonom_trader.brokers.dummy import DummyBroker
 from otonom_trader.brokers.guarded import NEEDS_JOURNAL, GuardedBroker
@@ -55,6 +57,17 @@ def create_broker(
 def build_venue(config: BrokerConfig, clock: Clock, gate: KillGate | None) -> Venue:
     """Return the unguarded venue for the configured type and mode; nothing is opened yet."""
     return BROKERS[config.broker_type](config, clock, gate)
+
+
+def build_exits(config: BrokerConfig, clock: Clock, gate: KillGate, venue: Venue) -> Venue:
+    """Return where orders leave that flatten after a halt, held to a `gate` of their own.
+
+    The gate of `venue`, which all others leave by, is shut then. Over REST, with nothing followed:
+    it is used seldom, and must not depend on a connection. The dummy has no gate.
+    """
+    if config.broker_type == "dummy":
+        return venue
+    return build_venue(replace(config, order_transport=REST, market_data=ASKED), clock, gate)
 
 
 def build_cancels(config: BrokerConfig, clock: Clock) -> BinanceCancels | None:

@@ -36,6 +36,7 @@ from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
 from otonom_trader.domain.ports import Clock, HealthWatch, IntentLog, KillGate
 from otonom_trader.domain.resting import Leg
 from otonom_trader.domain.verdict import Verdict
+from otonom_trader.risk.flatten import flatten_denial
 from otonom_trader.risk.limits import RiskGuardrails
 from otonom_trader.risk.pipeline import KILL_SWITCH, denial, rejection_message
 
@@ -53,7 +54,8 @@ class GuardedBroker(WatchedAccount):
     record under the account's lock, then the kill gate and the bytes, then book the outcome.
     `intents` may be left out in off and shadow only. `paper` is the paper leg, `shadow` the account
     that shadow orders are judged on; without it that is the venue's own. `waiting` is where orders
-    wait for a person; without it they are denied. `heed` is told code and message of all that the
+    wait for a person; without it they are denied. Orders that flatten leave by `exits`, whose gate
+    is open only then, where that is given. `heed` is told code and message of all that the
     venue answers, `health` hears how it does, `on_loss` of a loss for which trading must halt.
     Source: the guide, "Risk Guardrails"; design.md, "One decision's way".
     """
@@ -70,6 +72,7 @@ class GuardedBroker(WatchedAccount):
         paper: PaperBroker | None = None,
         shadow: SimulatedAccount | None = None,
         waiting: WaitingRoom | None = None,
+        exits: Venue | None = None,
         taker_fee_pct: Decimal = DEFAULT_TAKER_FEE_PCT,
         heed: Callable[[str | None, str], None] = lambda _code, _message: None,
         health: HealthWatch | None = None,
@@ -90,6 +93,7 @@ class GuardedBroker(WatchedAccount):
         )
         self.paper = paper
         self.waiting = None if self.mode is Mode.OFF else waiting
+        self._exits = exits
         self._intents = intents
         self._gate = gate
         self.outcomes = Outcomes(
@@ -107,6 +111,8 @@ class GuardedBroker(WatchedAccount):
     async def aclose(self) -> None:
         """Close the venue's connections."""
         await self.venue.aclose()
+        if self._exits is not None:
+            await self._exits.aclose()
 
     async def place_order(
         self,
@@ -177,7 +183,8 @@ class GuardedBroker(WatchedAccount):
         self.outcomes.await_answer(intent)
         until_ns = plan.fresh_until_ns(self.guardrails.max_price_age_seconds)
         try:
-            result = await send(self.venue, intent.order, self._clock, until_ns, self._heed)
+            way_out = self._way_out(plan)
+            result = await send(way_out, intent.order, self._clock, until_ns, self._heed)
         except asyncio.CancelledError:
             self.outcomes.lose_sight(intent)
             raise
@@ -268,8 +275,8 @@ class GuardedBroker(WatchedAccount):
         proposal = self.proposal(plan, reservation)
         verdicts, equity = self.judge(proposal, current_equity, halted)
         stages[Stage.JUDGE.value] = self._clock.monotonic_ns() - began_ns
-        denied = denial(verdicts)
-        if self.waiting is not None:
+        denied = flatten_denial(verdicts) if plan.flattens else denial(verdicts)
+        if self.waiting is not None and not plan.flattens:
             notional = proposal.notional
             admitted = self.waiting.admit(plan, account, notional, verdicts, denied, only_paper)
             if isinstance(admitted, Parked):
@@ -297,6 +304,13 @@ class GuardedBroker(WatchedAccount):
         self.activity.record(intent)
         return intent, stages
 
+    def _way_out(self, plan: Plan) -> Venue:
+        """Return where an order leaves: trading's own gate is shut after a halt, and stays so."""
+        if not plan.flattens:
+            return self.venue
+        assert self._exits is not None  # noqa: S101  nothing flattens without it
+        return self._exits
+
     def _halted(self) -> tuple[str | None, str | None]:
         """Return why trading is halted, and why only paper may go on; None where it is not so."""
         try:
@@ -314,7 +328,7 @@ class GuardedBroker(WatchedAccount):
         self, plan: Plan, denied: Verdict | None
     ) -> tuple[SimulatedFill | None, LedgerChange | None]:
         """Fill the paper leg, unless denied; off has no risk checks but the kill switch."""
-        halted = denied is not None and denied.code == KILL_SWITCH
+        halted = plan.flattens or (denied is not None and denied.code == KILL_SWITCH)
         if self.paper is None or plan.market is None or halted:
             return None, None
         if denied is not None and self.mode is not Mode.OFF:

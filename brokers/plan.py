@@ -41,7 +41,7 @@ class Plan:
     caller's own and only makes the price worse. `started_ns` is when the decision was taken up,
     `snapshot_ns` how long reading the market took. `may_wait` says that it is to wait for a person
     rather than be denied for want of one; having waited it comes with the `ruling` that approved
-    it, and with what was `confirmed`.
+    it, and with what was `confirmed`. `flattens` says that it closes a position after a halt.
     """
 
     claim: Claim
@@ -57,6 +57,7 @@ class Plan:
     may_wait: bool = False
     ruling: Ruling | None = None
     confirmed: Confirmed | None = None
+    flattens: bool = False
 
     @property
     def symbol(self) -> Symbol:

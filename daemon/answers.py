@@ -29,7 +29,8 @@ class Answers:
 
     `floor` returns what trades, None before the venue is reached; `resume` brings it back to
     trading once the latch is cleared, `reconcile` compares with the venue; `lost_log_lines` counts
-    what the log's reader never got; `configuration` tells what is in force.
+    what the log's reader never got; `configuration` tells what is in force, `flattening` how far
+    positions are closed after a kill.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Answers:
         reconcile: Callable[[], Awaitable[list[Difference]]],
         lost_log_lines: Callable[[], int],
         configuration: Callable[[], dict[str, Any]],
+        flattening: Callable[[], dict[str, Any]],
     ) -> None:
         self._config = config
         self._lifecycle = lifecycle
@@ -56,6 +58,7 @@ class Answers:
         self._reconcile = reconcile
         self._lost_log_lines = lost_log_lines
         self._configuration = configuration
+        self._flattening = flattening
         self._clock = clock
         self._started_at = clock.now()
 
@@ -116,7 +119,7 @@ class Answers:
         }
 
     def _after_kill(self) -> dict[str, Any]:
-        """Return whether the latch lacks what halted, and how far own orders are cancelled."""
+        """Return whether the latch lacks what halted, and how far orders and positions are gone."""
         unwritten = self._lifecycle.switch.unwritten
         lacks = {} if unwritten is None else {"kill_latch_unwritten": unwritten.strerror}
         if not self._lifecycle.switch.cancels or self._config.mode is not Mode.LIVE:
@@ -125,6 +128,7 @@ class Answers:
         return lacks | {
             "kill_orders_left": withdrawal.left,
             "kill_verified": withdrawal.verified,
+            **self._flattening(),
         }
 
     async def orders(self, arguments: dict[str, Any]) -> dict[str, Any]:

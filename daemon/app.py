@@ -22,10 +22,11 @@ from otonom_trader.daemon.chores import Chores
 from otonom_trader.daemon.configuration import Configuration, ConfigurationFiles
 from otonom_trader.daemon.control import SOCKET_NAME, ControlServer
 from otonom_trader.daemon.drill import Drills
+from otonom_trader.daemon.flatten import Flatten
 from otonom_trader.daemon.floor import Floor, execute_approved, open_floor
 from otonom_trader.daemon.follow import Follower
 from otonom_trader.daemon.halt import Halt
-from otonom_trader.daemon.kill import KillSwitch
+from otonom_trader.daemon.kill import JOURNAL, KillSwitch
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.daemon.outage import Outage
 from otonom_trader.daemon.recovery import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Recovery
@@ -45,6 +46,7 @@ _RESTING_SECONDS = 1.0
 _KILL_WATCH_SECONDS = 0.5
 _CONFIG_WATCH_SECONDS = 0.5
 _EXPIRE_SECONDS = 1.0
+_FLATTEN_SECONDS = 0.5
 _KEY_CHECK_SECONDS = 3600.0
 _HEARTBEAT = (
     "state",
@@ -106,6 +108,13 @@ class Daemon:
             execute=lambda *given: execute_approved(self._floor, self._lifecycle, *given),
             on_fault=self._on_journal_fault,
         )
+        self._flatten = Flatten(
+            self._lifecycle,
+            self._halt,
+            self._journal,
+            clock,
+            settings.kill,
+        )
         self._answers = Answers(
             config,
             self._lifecycle,
@@ -118,6 +127,7 @@ class Daemon:
             reconcile=lambda: self._recovery.by_hand(self._floor),
             lost_log_lines=lost_log_lines,
             configuration=self._reload.facts,
+            flattening=self._flatten.facts,
         )
         self._drills = Drills(
             config,
@@ -254,6 +264,7 @@ class Daemon:
         every(_RESOLVE_SECONDS, "resolve", lambda: self._recovery.settle(floor))
         every(_RESTING_SECONDS, "resting", chores.follow_resting)
         every(schedule.equity_snapshot_seconds, "equity", chores.record_equity)
+        every(_FLATTEN_SECONDS, "flatten", lambda: self._flatten.step(floor))
         every(self._settings.poll_interval_seconds, "poll", lambda: floor.intake.poll(tasks))
 
     async def _whenever(self, due: asyncio.Event, work: Callable[[], Awaitable[object]]) -> None:
@@ -377,6 +388,7 @@ class Daemon:
             self._tell_state()
             await self._halt.act_within(self._settings.drain_timeout_seconds, floor.broker)
             await self._recovery.look_over(floor)
+            await self._flatten.step(floor)
 
     def _on_journal_fault(self, fault: JournalError) -> None:
         if isinstance(fault, TradeConflict):
@@ -388,7 +400,7 @@ class Daemon:
             # even an orderly end. The next start reads it and asks the venue. (promises.md, P13)
             sys.stdout.flush()
             os._exit(1)
-        self._halt.trip(f"the journal failed: {fault}", "journal")
+        self._halt.trip(f"the journal failed: {fault}", JOURNAL)
 
     def _dump_status(self) -> None:
         log.info("status.dump", **self._answers.now(), tasks=len(asyncio.all_tasks()))

@@ -11,7 +11,7 @@ import structlog
 
 from otonom_trader.brokers.base import Venue
 from otonom_trader.brokers.config import BrokerConfig, require_live_permitted
-from otonom_trader.brokers.factory import build_venue
+from otonom_trader.brokers.factory import build_exits, build_venue
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.paper import PaperBroker, open_account
 from otonom_trader.brokers.waiting import WaitingRoom
@@ -58,16 +58,22 @@ async def open_desk(
     waiting: WaitingRoom | None = None,
     *,
     on_loss: Callable[[str], None],
+    exit_gate: KillGate | None = None,
 ) -> Desk:
     """Reach the venue and build what trades on it; `stack` closes it.
 
     `health` hears of the venue, `on_loss` of a loss for which trading must halt. `waiting` is where
-    orders wait for a person; without it they are denied for want of one.
+    orders wait for a person; without it they are denied for want of one. With an `exit_gate` orders
+    that flatten after a kill pass that one, in live.
     Raises `NotPermitted` when the venue or the configuration refuses for good, `VenueUnreachable`
     when trying again may help, `AlreadyRunning` when another process trades on the account.
     """
     require_live_permitted(config)
     venue = build_venue(config, clock, gate)
+    exits = None
+    if exit_gate is not None and config.mode is Mode.LIVE:
+        exits = build_exits(config, clock, exit_gate, venue)
+        stack.push_async_callback(exits.aclose)
     if (banned_until := await journal.ban_until(config.base_url)) is not None:
         venue.keep_silent_until(banned_until)
     try:
@@ -85,6 +91,7 @@ async def open_desk(
             health,
             waiting,
             on_loss,
+            exits,
         )
     except (NotSent, OutcomeUnknown, RateLimited) as failure:
         await venue.aclose()
@@ -153,6 +160,7 @@ async def _guarded(
     health: HealthWatch | None,
     waiting: WaitingRoom | None,
     on_loss: Callable[[str], None],
+    exits: Venue | None,
 ) -> GuardedBroker:
     """Guard `venue`; its simulated accounts open with its balances, in off with paper's."""
     opening = dict(paper.balances)
@@ -173,6 +181,7 @@ async def _guarded(
         paper=PaperBroker(paper_account, paper.fee_pct),
         shadow=shadow,
         waiting=waiting,
+        exits=exits,
         taker_fee_pct=paper.fee_pct,
         heed=alarm.heed,
         health=None if config.mode is Mode.OFF else health,

@@ -4,6 +4,7 @@ Source: the guide, "Shadow Mode Executor"; design.md, "One decision's way".
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -113,6 +114,20 @@ class ShadowModeExecutor:
             ready = await self._preparation.prepare_approved(claim, decision)
             return await self._finish(claim, ready, on_recorded, started_ns, approved=approved)
 
+    async def flatten(self, decision: Decision) -> TradeExecutionLog:
+        """Execute a decision to sell after a halt, which holds back all others.
+
+        Raises `JournalError` when its record cannot be written.
+        """
+        done = await self._take(Claim(decision, self._clock.now()), Turn(), flattens=True)
+        assert isinstance(done, TradeExecutionLog)  # noqa: S101  it may not wait for a person
+        return done
+
+    def sellable(self, base: str) -> Decimal:
+        """Return what is held of an asset and not being sold."""
+        held = self.broker.exposure().holdings.get(base, ZERO) - self.broker.account.selling(base)
+        return max(held, ZERO)
+
     async def _take(
         self,
         claim: Claim,
@@ -121,6 +136,7 @@ class ShadowModeExecutor:
         price: Decimal | None = None,
         equity: Decimal | None = None,
         may_wait: bool = False,
+        flattens: bool = False,
     ) -> TradeExecutionLog | Parked:
         started_ns = self._clock.monotonic_ns()
         done: TradeExecutionLog | Parked | None
@@ -135,7 +151,14 @@ class ShadowModeExecutor:
             await turn.come()
             try:
                 done = await self._finish(
-                    claim, ready, turn.over, started_ns, price, equity, may_wait=may_wait
+                    claim,
+                    ready,
+                    turn.over,
+                    started_ns,
+                    price,
+                    equity,
+                    may_wait=may_wait,
+                    flattens=flattens,
                 )
             except DuplicateDecision:
                 log.debug("decision.repeated")
@@ -155,6 +178,7 @@ class ShadowModeExecutor:
         equity: Decimal | None = None,
         *,
         may_wait: bool = False,
+        flattens: bool = False,
         approved: Approved | None = None,
     ) -> TradeExecutionLog | Parked:
         """Steps 4 to 9, or the record of why there are none."""
@@ -166,7 +190,8 @@ class ShadowModeExecutor:
         client_id = client_order_id(account, claim.key)
         means = self._means(ready.instrument, equity)
         decision = approved.decision if approved else ready.decision
-        sized = size(decision, ready.instrument, ready.market, means, self.rules, client_id)
+        rules = replace(self.rules, protected=True) if flattens else self.rules
+        sized = size(decision, ready.instrument, ready.market, means, rules, client_id)
         if approved is not None and not isinstance(sized, Verdict):
             sized = approved.as_seen(sized)
         if isinstance(sized, Verdict):
@@ -181,10 +206,11 @@ class ShadowModeExecutor:
             requested_qty=sized.requested_qty,
             started_ns=started_ns,
             snapshot_ns=ready.took_ns,
-            protected=self.rules.protected and ready.decision.price is None,
+            protected=rules.protected and ready.decision.price is None,
             current_price=price if self.broker.mode is Mode.LIVE else None,
             decision_age_seconds=Decimal((self._clock.now() - created).total_seconds()),
             may_wait=may_wait,
+            flattens=flattens,
         )
         if approved is not None:
             plan = approved.vouched_for(plan)
@@ -204,8 +230,7 @@ class ShadowModeExecutor:
             own = equity
         elif own is not None and equity is not None and self.broker.mode is Mode.LIVE:
             own = min(own, equity)
-        held = exposure.holdings.get(base, ZERO) - self.broker.account.selling(base)
-        return Means(own, max(held, ZERO), self.broker.rate(instrument.symbol.quote))
+        return Means(own, self.sellable(base), self.broker.rate(instrument.symbol.quote))
 
     async def _record_ending(
         self,

@@ -15,7 +15,7 @@ from otonom_trader.daemon.approved import Approved
 from otonom_trader.daemon.desk import Desk, open_desk, sizing_rules
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.intake import Intake, IntakeLimits
-from otonom_trader.daemon.lifecycle import Lifecycle
+from otonom_trader.daemon.lifecycle import ExitGate, Lifecycle
 from otonom_trader.daemon.reconcile import Reconciler
 from otonom_trader.daemon.resolver import Resolver
 from otonom_trader.daemon.settings import Settings, SourceSettings
@@ -96,6 +96,7 @@ async def open_floor(
         health,
         waiting,
         on_loss=halt.for_loss,
+        exit_gate=ExitGate(lifecycle) if settings.kill.flatten_positions else None,
     )
     sources = await stack.enter_async_context(
         open_sources(_source(entry) for entry in settings.sources)

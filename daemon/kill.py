@@ -25,7 +25,10 @@ DRY_DRILL: Final = "dry drill"
 """The door of a rehearsal that sends nothing."""
 DRILL: Final = "drill"
 """The door of a rehearsal that cancels."""
+JOURNAL: Final = "journal"
+"""The door of a journal that cannot be written."""
 _LEAVES_ORDERS: Final = (DOUBT, DRY_DRILL)
+_LEAVES_POSITIONS: Final = (*_LEAVES_ORDERS, DRILL, JOURNAL, "")
 _MAX_READ = 65536
 _RESERVED_BYTES = 4096
 _KEEP_SIZE = 1
@@ -48,6 +51,11 @@ class Trip(NamedTuple):
         """Whether own working orders are to be cancelled."""
         return self.by not in _LEAVES_ORDERS
 
+    @property
+    def flattens(self) -> bool:
+        """Whether positions are to be closed, where the configuration says that a kill does so."""
+        return self.by not in _LEAVES_POSITIONS
+
 
 _DAMAGED: Final = Trip("the latch file is damaged", "")  # a torn write is a trip all the same
 
@@ -57,7 +65,7 @@ class KillSwitch:
 
     The file is opened beforehand, so that tripping is one write and one fsync, safe in a signal
     handler. Nothing here awaits. The first trip halts; of later ones only that is kept which makes
-    a halt that left own orders working one that cancels them.
+    a halt that left own orders working, or positions, one that does not, and the first doubt.
     """
 
     def __init__(self, state_dir: Path) -> None:
@@ -101,6 +109,12 @@ class KillSwitch:
     def cancels(self) -> bool:
         """Whether own working orders are to be cancelled."""
         return any(trip.cancels for trip in self._trips)
+
+    @property
+    def flattens(self) -> bool:
+        """Whether positions may be closed: never while journal and venue contradict each other."""
+        doubted = any(trip.by == DOUBT for trip in self._trips)
+        return not doubted and any(trip.flattens for trip in self._trips)
 
     def check(self) -> None:
         """Raise `TradingHalted` with the reason when tripped."""
@@ -182,8 +196,13 @@ class KillSwitch:
 
 
 def _adds(trip: Trip, trips: tuple[Trip, ...]) -> bool:
-    """Whether `trip` halts, or has orders cancelled, where `trips` do not yet."""
-    return not trips or (trip.cancels and not any(one.cancels for one in trips))
+    """Whether anything follows from `trip` that does not from `trips` already."""
+    return (
+        not trips
+        or (trip.cancels and not any(one.cancels for one in trips))
+        or (trip.flattens and not any(one.flattens for one in trips))
+        or (trip.by == DOUBT and not any(one.by == DOUBT for one in trips))
+    )
 
 
 def _monotonic_ns() -> int:

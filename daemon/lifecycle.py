@@ -1,7 +1,7 @@
 """What the daemon may do now: its state, and the gate every order passes."""
 
 from otonom_trader.daemon.kill import KillSwitch
-from otonom_trader.domain.errors import NotReady, PaperOnly
+from otonom_trader.domain.errors import NotReady, PaperOnly, TradingHalted
 from otonom_trader.domain.mode import DaemonState
 
 _TAKING_DECISIONS = (DaemonState.RUNNING, DaemonState.PAPER_ONLY, DaemonState.HALTED)
@@ -37,6 +37,11 @@ class Lifecycle:
         """Whether decisions are taken in: executed, or denied on record while halted."""
         return self.state in _TAKING_DECISIONS
 
+    @property
+    def flattens(self) -> bool:
+        """Whether positions may be closed: a kill has halted, and every order is known."""
+        return self.switch.flattens and self.phase is DaemonState.RUNNING
+
     def enter(self, phase: DaemonState) -> None:
         """Move on to `phase`; nothing follows DRAINING, but what it drains from may change."""
         if self.phase is DaemonState.DRAINING:
@@ -52,3 +57,15 @@ class Lifecycle:
             raise NotReady(f"the daemon is {phase}")
         if self.paper_only:
             raise PaperOnly(f"paper only: {self.paper_only}")
+
+
+class ExitGate:
+    """The `KillGate` of orders that close positions after a kill; shut at all other times."""
+
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
+
+    def check(self) -> None:
+        """Return while they may leave; raise `TradingHalted` otherwise."""
+        if not self._lifecycle.flattens:
+            raise TradingHalted("positions are not closed now")

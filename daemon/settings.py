@@ -18,6 +18,7 @@ from pydantic import Field
 
 from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.brokers.config_fields import (
+    BOOLEAN,
     FILE_NAME,
     LINE_OF_TEXT,
     TEXT,
@@ -39,6 +40,8 @@ OWN_SOURCE_NAME: Final = "decide"
 """The name of the file in the state directory that is always read: it must not depend on which
 other sources there are, since a decision is known by its source's name and its id."""
 
+FLATTEN_SOURCE_NAME: Final = "flatten"
+"""The name that decisions bear which close positions after a kill: they come from no file."""
 
 _PARAMETER = re.compile(r":(\w+)")
 
@@ -84,6 +87,8 @@ class Kill(Section):
     """``kill``: what follows a halt."""
 
     cancel_deadline_seconds: Annotated[float, seconds(most=3600)] = 10.0
+    flatten_positions: Annotated[bool, BOOLEAN] = False
+    flatten_within_pct: Annotated[Decimal, number(least=0, most=100)] = Decimal(5)
 
 
 class Paper(Section):
@@ -222,6 +227,12 @@ def _sources(
     sources: list[SourceSettings] = []
     for index, section in enumerate(loaded.schema.sources):
         source = _source(loaded, ("sources", index), section, decisions_db, own)
+        if source.name == FLATTEN_SOURCE_NAME:
+            raise loaded.refusal(
+                ("sources", index, "name"),
+                f"is '{FLATTEN_SOURCE_NAME}', as the daemon's own decisions are called; "
+                "choose another",
+            )
         for other_index, other in enumerate(sources):
             if other.name == source.name:
                 raise loaded.refusal(

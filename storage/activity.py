@@ -103,6 +103,14 @@ def account_losses(connection: sqlite3.Connection, account: AccountKey) -> int:
     return 0 if row is None else losses_in_a_row(connection, row)
 
 
+def bought(connection: sqlite3.Connection, account: AccountKey) -> dict[str, Decimal]:
+    """What own fills of `account` have bought and not sold, in base by canonical symbol."""
+    rows = connection.execute(
+        "SELECT symbol, qty FROM costs WHERE account = ?", (_account(connection, account),)
+    )
+    return {symbol: Decimal(qty) for symbol, qty in rows if Decimal(qty) > ZERO}
+
+
 def _counted(intent: Intent, known: Known) -> Counted:
     qty = intent.order.qty
     return counted(intent.notional, qty, known.outcome, known.filled_qty, ended=known.ended)

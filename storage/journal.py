@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
@@ -266,6 +267,13 @@ class Journal:
     async def losses_in_a_row(self, account: AccountKey) -> int:
         """Return how many closing orders of `account` have lost; see `IntentLog`."""
         return await self._read(activity.account_losses, account)
+
+    async def bought(self, account: AccountKey) -> dict[str, Decimal]:
+        """Return what own fills have bought and not sold, in base by canonical symbol.
+
+        Of a live account, after the fees that were taken in base.
+        """
+        return await self._read(activity.bought, account)
 
     async def kill_events(self) -> list[events.KillEvent]:
         """Return all kills and resumes, newest last."""

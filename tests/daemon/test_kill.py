@@ -13,13 +13,15 @@ import pytest
 from otonom_trader.daemon import kill, set_kill_switch
 from otonom_trader.daemon.kill import (
     DOUBT,
+    DRILL,
     DRY_DRILL,
+    JOURNAL,
     LATCH,
     KillSwitch,
     read_latch,
     write_latch,
 )
-from otonom_trader.daemon.lifecycle import Lifecycle
+from otonom_trader.daemon.lifecycle import ExitGate, Lifecycle
 from otonom_trader.domain.errors import NotReady, PaperOnly, TraderError, TradingHalted
 from otonom_trader.domain.mode import DaemonState
 
@@ -317,6 +319,50 @@ def test_a_kill_upon_a_halt_that_leaves_orders_is_latched_and_cancels(
         "get out (by operator)",
     ]
     assert again.reason == f"looked odd (by {door})"
+
+
+@pytest.mark.parametrize("door", [DOUBT, DRY_DRILL, DRILL, JOURNAL])
+def test_a_kill_upon_a_halt_that_leaves_positions_is_latched(switch: KillSwitch, door: str) -> None:
+    switch.trip("looked odd", door)
+    assert not switch.flattens
+    assert switch.trip("get out", "operator")
+    # In doubt about the truth it is not known what there is to sell.
+    assert switch.flattens is (door != DOUBT)
+
+
+_KILL_THEN_DOUBTS = (("get out", "operator"), ("looks odd", DOUBT), ("looks odder", DOUBT))
+
+
+def test_a_doubt_upon_a_kill_keeps_positions(switch: KillSwitch) -> None:
+    seen = [(switch.trip(why, by), switch.flattens) for why, by in _KILL_THEN_DOUBTS]
+    assert seen == [(True, True), (True, False), (False, False)]
+
+
+def test_a_damaged_latch_keeps_positions(switch: KillSwitch) -> None:
+    switch.path.write_text("torn")
+    switch.open()
+    assert (switch.tripped, switch.flattens) == (True, False)
+
+
+def test_positions_are_closed_only_under_a_kill_and_once_every_order_is_known(
+    switch: KillSwitch,
+) -> None:
+    lifecycle = Lifecycle(switch)
+    gate = ExitGate(lifecycle)
+    for phase in (DaemonState.STARTING, DaemonState.RECONCILING, DaemonState.RUNNING):
+        lifecycle.enter(phase)
+        with pytest.raises(TradingHalted, match="not closed now"):
+            gate.check()
+    switch.trip("get out", "operator")
+    gate.check()
+    lifecycle.enter(DaemonState.RECONCILING)
+    with pytest.raises(TradingHalted):
+        gate.check()
+    lifecycle.enter(DaemonState.RUNNING)
+    gate.check()
+    lifecycle.enter(DaemonState.DRAINING)
+    with pytest.raises(TradingHalted):
+        gate.check()
 
 
 def test_a_kill_from_outside_upon_a_contradiction_comes_in_with_the_signal(

@@ -157,6 +157,13 @@ def test_the_own_file_may_be_listed_and_then_is_not_read_twice(read: Read) -> No
         ("sources:\n  - {type: jsonl, path: a, name: decide}", 2,
          ("sources[0].name is 'decide', the name of decisions.jsonl in the state directory; "
           "choose another")),
+        ("sources:\n  - {type: jsonl, path: flatten.jsonl}", 2,
+         ("sources[0].name is 'flatten', as the daemon's own decisions are called; "
+          "choose another")),
+        ("kill: {flatten_positions: sometimes}", 1,
+         "kill.flatten_positions must be true or false, not the text 'sometimes'"),
+        ("kill: {flatten_within_pct: 101}", 1,
+         "kill.flatten_within_pct must be at most 100, not 101"),
         ("sources:\n  - {type: jsonl, path: \"a\\nb\"}", 2,
          "sources[0].path must be one line without control characters"),
         ("storage: {journal: ../j.db}", 1,
