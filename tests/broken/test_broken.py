@@ -8,7 +8,7 @@ import pytest
 from tests.broken.variants import program
 from tests.system.conftest import Install
 from tests.system.harness import CANARY, secret_seen_in
-from tests.system.markets import account, venue
+from tests.system.markets import account, venue, write_book
 from tests.system.scenarios import (
     a_looser_limit_is_saved,
     decisions_meet_a_fault,
@@ -18,6 +18,7 @@ from tests.system.scenarios import (
     signalled_in_the_middle,
     tripped_while_an_order_waits_for_a_connection,
 )
+from tests.system.selling_out import DEEP, a_sale_is_not_answered, flattening, quoted
 
 NO_ANSWER = {"fault": "no_answer_after"}
 IMPATIENT = {"broker": {"binance": {"timeout_seconds": 0.3, "recv_window_ms": 1000}}}
@@ -105,6 +106,16 @@ async def test_a_reload_that_loosens_lets_through_what_was_denied(install: Insta
         trader = install(market.url, program=program("reload_that_loosens"), broker=limits)
         with pytest.raises(AssertionError, match="a reload has loosened a limit"):
             await a_looser_limit_is_saved(trader, market)
+
+
+async def test_selling_again_what_was_not_answered_sells_more_than_was_bought(
+    install: Install,
+) -> None:
+    async with quoted() as market:
+        write_book(market, *DEEP)
+        trader = flattening(install, market, program=program("sells_while_unknown"))
+        with pytest.raises(AssertionError, match="sold more than was bought"):
+            await a_sale_is_not_answered(trader, market, "drop_after")
 
 
 async def test_the_search_for_the_secret_finds_it_wherever_it_is_said(install: Install) -> None:

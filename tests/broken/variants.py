@@ -21,6 +21,8 @@ from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.outcomes import Carried, Outcomes
 from otonom_trader.daemon import configuration_change, kill
 from otonom_trader.daemon.entry import main
+from otonom_trader.daemon.flatten import Flatten
+from otonom_trader.daemon.floor import Floor
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.domain.intent import Entry, Intent
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
@@ -123,6 +125,15 @@ def reload_that_loosens() -> None:
     put(configuration_change, "loosened", nothing)
 
 
+def sells_while_unknown() -> None:
+    """After a kill what was bought is sold again where no answer came to the first sale."""
+
+    def may_sell(self: Flatten, floor: Floor) -> bool:
+        return self._lifecycle.flattens and self._halt.withdrawal.verified
+
+    put(Flatten, "_may_sell", may_sell)
+
+
 VARIANTS: dict[str, Callable[[], None]] = {
     variant.__name__: variant
     for variant in (
@@ -135,6 +146,7 @@ VARIANTS: dict[str, Callable[[], None]] = {
         intent_after_send,
         reservation_released_early,
         reload_that_loosens,
+        sells_while_unknown,
     )
 }
 
