@@ -66,6 +66,8 @@ class ActivityBook:
         self._minute = OrderedDict((id_, _monotonic(at, now, now_ns)) for id_, at in recent)
         self._last = {name: _monotonic(at, now, now_ns) for name, at in earlier.last_orders.items()}
         self.marks = self._marks_on_record = earlier.marks
+        for intent in earlier.resting:
+            self.take_up_order(intent)
 
     def take_up_order(self, intent: Intent) -> None:
         """Take up an order of an earlier run that has not ended: the totals have it already."""

@@ -3,7 +3,7 @@
 Amounts are in the account currency; days are UTC.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import ROUND_CEILING, Decimal
@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 
 from otonom_trader.domain.amount import ZERO
 from otonom_trader.domain.execution import Outcome
+from otonom_trader.domain.intent import Intent
 
 _FINEST = Decimal("1e-8")  # so that sums are exact in whatever order they are made
 
@@ -34,7 +35,8 @@ class EarlierActivity:
     """What a journal knows of an account at a start.
 
     `recent` are the orders of the last minute by client order id; `last_orders` the times of the
-    newest by canonical symbol.
+    newest by canonical symbol; `resting` those that rest in shadow's books, where no venue is asked
+    what has become of them.
     """
 
     recent: Mapping[str, datetime] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class EarlierActivity:
     last_orders: Mapping[str, datetime] = field(default_factory=dict)
     marks: EquityMarks | None = None
     losses_in_a_row: int = 0
+    resting: Sequence[Intent] = ()
 
 
 class Counted(NamedTuple):

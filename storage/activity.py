@@ -12,7 +12,9 @@ from otonom_trader.domain.compare import ABSENT
 from otonom_trader.domain.execution import Outcome, TradeExecutionLog
 from otonom_trader.domain.intent import Intent
 from otonom_trader.domain.order import OrderState
+from otonom_trader.domain.resting import Leg
 from otonom_trader.storage.closings import losses_in_a_row
+from otonom_trader.storage.queries import order_of
 from otonom_trader.storage.rows import digits, instant
 
 _MINUTE = timedelta(minutes=1)
@@ -72,6 +74,7 @@ def earlier(connection: sqlite3.Connection, account: AccountKey, now: datetime) 
         last_orders={symbol: datetime.fromisoformat(at) for symbol, at in last_orders},
         marks=_marks(connection, row),
         losses_in_a_row=losses_in_a_row(connection, row),
+        resting=_resting(connection, row),
     )
 
 
@@ -150,6 +153,17 @@ def _recent(connection: sqlite3.Connection, account: int, now: datetime) -> dict
         if of == account and not has_not_left:
             recent[client_order_id] = datetime.fromisoformat(recorded_at)
     return recent
+
+
+def _resting(connection: sqlite3.Connection, account: int) -> list[Intent]:
+    """The orders that rest in shadow's books, oldest first."""
+    rows = connection.execute(
+        "SELECT o.client_order_id FROM resting_orders r"
+        " JOIN orders o ON o.client_order_id = r.client_order_id"
+        " WHERE r.leg = ? AND o.account = ? ORDER BY r.seq",
+        (Leg.EXPECTED.value, account),
+    )
+    return [order_of(connection, client_order_id)[2] for (client_order_id,) in rows.fetchall()]
 
 
 def _marks(connection: sqlite3.Connection, account: int) -> EquityMarks | None:

@@ -131,6 +131,39 @@ async def test_a_restart_forgets_no_order_of_the_day(install: Install) -> None:
         await daemon.stop()
 
 
+@pytest.mark.parametrize("mode", ["live", "shadow"])
+async def test_what_rests_over_a_restart_gives_back_what_it_did_not_get(
+    install: Install, mode: str
+) -> None:
+    async with quoted(USDT="10000", BTC="1") as market:
+        write_book(market, *AT_20000)
+        trader = install(market.url, mode=mode, broker=limited())
+        daemon = await (await trader.start()).in_state("RUNNING")
+        trader.decide(trade(1), REST)
+        await trader.decided(2)
+        assert await counts(trader) == {
+            "orders_last_minute": 2,
+            "orders_today": 2,
+            "notional_today": "300.1",
+        }
+        await daemon.kill_9()
+
+        daemon = await (await trader.start()).in_state("RUNNING")
+        assert (await counts(trader))["notional_today"] == "300.1"
+        assert (await trader.command("kill", "--reason", "take it back")).status == 0
+        await until(lambda: counts_money(trader, "200.1"), "what has filled")
+        await daemon.stop()
+        daemon = await (await trader.start()).in_state("HALTED")
+        await until(lambda: counts_money(trader, "200.1"), "what has filled, as the journal knows")
+        assert (await counts(trader))["orders_today"] == 2
+        await daemon.stop()
+
+
+async def counts_money(trader: Installation, notional: str) -> bool:
+    activity = (await trader.status()).get("activity")
+    return activity is not None and activity["notional_today"] == notional
+
+
 async def counts(trader: Installation) -> dict[str, Any]:
     """What the daemon says it counts of orders."""
     activity = (await trader.status())["activity"]
