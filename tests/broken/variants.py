@@ -4,6 +4,7 @@ Each variant makes a mistake that daemons like this one have been seen to make, 
 takes, and is otherwise the program as it ships.
 """
 
+import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,14 +20,21 @@ from otonom_trader.brokers.binance.transport.signing import Params
 from otonom_trader.brokers.binance.transport.weights import PLACE_OR_CANCEL
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.outcomes import Carried, Outcomes
+from otonom_trader.brokers.plan import Plan
+from otonom_trader.brokers.waiting import WaitingRoom
 from otonom_trader.daemon import configuration_change, kill
 from otonom_trader.daemon.entry import main
 from otonom_trader.daemon.flatten import Flatten
 from otonom_trader.daemon.floor import Floor
 from otonom_trader.daemon.lifecycle import Lifecycle
+from otonom_trader.daemon.preparation import Preparation
+from otonom_trader.domain.approval import Parked, Ruling, RulingKind
+from otonom_trader.domain.decision import DecisionKey
 from otonom_trader.domain.intent import Entry, Intent
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
+from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.limits import RiskGuardrails
+from otonom_trader.storage import approvals
 
 
 def put(owner: type | ModuleType, name: str, method: object) -> None:
@@ -92,11 +100,16 @@ def timeout_is_failure() -> None:
 
 def intent_after_send() -> None:
     """What is about to be sent is written down together with its outcome."""
+    put_off(lambda _: True)
+
+
+def put_off(is_put_off: Callable[[Entry], bool]) -> None:
+    """Write an entry with an intent that `is_put_off` together with its outcome."""
     write, settle = GuardedBroker._write, Outcomes.settle
     unwritten: dict[str, tuple[GuardedBroker, Entry]] = {}
 
-    async def put_off(self: GuardedBroker, entry: Entry) -> None:
-        if entry.intent is None:
+    async def wait_with(self: GuardedBroker, entry: Entry) -> None:
+        if entry.intent is None or not is_put_off(entry):
             await write(self, entry)
         else:
             unwritten[entry.intent.client_order_id] = self, entry
@@ -107,7 +120,7 @@ def intent_after_send() -> None:
             await write(*put_off_before)
         return await settle(self, intent, *given)
 
-    put(GuardedBroker, "_write", put_off)
+    put(GuardedBroker, "_write", wait_with)
     put(Outcomes, "settle", write_and_settle)
 
 
@@ -134,6 +147,53 @@ def sells_while_unknown() -> None:
     put(Flatten, "_may_sell", may_sell)
 
 
+def approval_is_the_last_word() -> None:
+    """What a person has approved is not judged again."""
+    admit = WaitingRoom.admit
+
+    def trust(self: WaitingRoom, plan: Plan, *given: Any) -> Parked | Verdict | None:
+        return admit(self, plan, *given) if plan.ruling is None else None
+
+    put(WaitingRoom, "admit", trust)
+
+
+def approval_recorded_after_the_send() -> None:
+    """An approval is written with what came of its order, which nobody asks the venue for."""
+
+    async def nothing_forgotten(*_: object) -> None:
+        return None
+
+    put_off(lambda entry: entry.ruling is not None)
+    put(Preparation, "_find_forgotten", nothing_forgotten)
+
+
+def approval_left_open() -> None:
+    """An approved order's intent is written, and that it waits no more is not."""
+    rule = approvals.rule
+
+    def remember_alone(
+        connection: sqlite3.Connection, key: DecisionKey, ruling: Ruling, *given: Any
+    ) -> int:
+        if ruling.kind is not RulingKind.APPROVED:
+            return rule(connection, key, ruling, *given)
+        found = connection.execute(
+            "SELECT seq FROM decisions WHERE source = ? AND id = ?", (key.source, key.id)
+        )
+        return int(found.fetchone()[0])
+
+    put(approvals, "rule", remember_alone)
+
+
+def parked_in_memory_only() -> None:
+    """That an order waits is kept in memory, while its decision counts as taken up."""
+    put(approvals, "insert", lambda *_: None)
+
+
+def parked_and_not_taken_up() -> None:
+    """What waits is in the journal, and a start does not read it."""
+    put(WaitingRoom, "take_up", lambda *_: None)
+
+
 VARIANTS: dict[str, Callable[[], None]] = {
     variant.__name__: variant
     for variant in (
@@ -147,6 +207,11 @@ VARIANTS: dict[str, Callable[[], None]] = {
         reservation_released_early,
         reload_that_loosens,
         sells_while_unknown,
+        approval_is_the_last_word,
+        approval_recorded_after_the_send,
+        approval_left_open,
+        parked_in_memory_only,
+        parked_and_not_taken_up,
     )
 }
 

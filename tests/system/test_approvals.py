@@ -2,56 +2,30 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
-from typing import Any
 
 import pytest
 
-from otonom_trader.daemon.control import SOCKET_NAME, ask
-from otonom_trader.domain.errors import TraderError
 from otonom_trader.testnet import LocalTestnet
 from tests.system import checks
+from tests.system.approving import (
+    NEEDED,
+    agree,
+    approve,
+    approved_and_killed_over,
+    approved_once_the_market_has_doubled,
+    restarted_while_one_waits,
+    waiting,
+)
 from tests.system.conftest import Install
 from tests.system.decisions import numbered, quantity
-from tests.system.harness import CLOCK, Installation, until
+from tests.system.harness import CLOCK
 from tests.system.markets import account, venue, write_book
-from tests.system.scenarios import ORDER, orders_sent
-
-NEEDED: dict[str, Any] = {"risk_guardrails": {"require_confirmation_above": 100}}
-"""Every decision of `numbered` is worth more: at least 0.002 BTC."""
+from tests.system.scenarios import orders_sent
 
 KILLS = 6
 BURST = 8
-
-
-async def waiting(trader: Installation, count: int) -> list[dict[str, Any]]:
-    """Wait until so many orders wait for a person; return them."""
-
-    async def found() -> list[dict[str, Any]] | None:
-        rows: list[dict[str, Any]] = (await trader.ask("approvals")).get("rows", [])
-        return rows if len(rows) == count else None
-
-    if not count:
-        await until(lambda: _none_waits(trader), "nothing that waits")
-        return []
-    rows = await until(found, f"{count} orders that wait")
-    assert rows is not None
-    return rows
-
-
-async def _none_waits(trader: Installation) -> bool:
-    return (await trader.ask("approvals")).get("rows") == []
-
-
-async def agree(trader: Installation, market: LocalTestnet) -> None:
-    """The oracle, of a daemon that has been stopped."""
-    orders, executions = await trader.orders(), await trader.executions()
-    truth = market.truth()
-    checks.no_decision_executed_twice(truth)
-    checks.nothing_left_unknown(executions)
-    checks.journal_equals_truth(orders, executions, truth)
 
 
 async def test_in_live_nothing_leaves_before_the_word_and_one_order_after_it(
@@ -221,12 +195,6 @@ async def test_it_is_judged_on_the_market_of_now(install: Install) -> None:
         assert "its notional was $10000 and is $10250 now" in dearer.err
         (row,) = await waiting(trader, 1)
         assert row["notional"] == "10250"
-
-        write_book(market, (("41000", "9"),), (("40990", "9"),))
-        denied = await trader.command("approve", "d0")
-        assert denied.status == 77
-        assert "d0 is approved, and denied: RISK REJECTED: Order notional $20500" in denied.err
-        await waiting(trader, 0)
         assert orders_sent(market) == []
         await daemon.stop()
 
@@ -264,28 +232,25 @@ async def test_once_parks_and_says_so(install: Install) -> None:
         assert len(market.truth()["orders"]) == 1
 
 
+async def test_what_a_guardrail_has_come_to_deny_is_not_sent_though_it_is_approved(
+    install: Install,
+) -> None:
+    book = account("maker", USDT="10000000", BTC="1000")
+    async with venue(book, account(), market="empty") as market:
+        trader = install(market.url, broker=NEEDED)
+        await approved_once_the_market_has_doubled(trader, market)
+
+
 async def test_an_approved_order_killed_over_is_found_again_and_not_sent_again(
     install: Install,
 ) -> None:
     async with venue() as market:
-        trader = install(market.url, broker=NEEDED)
-        market.faults.add(ORDER | {"fault": "no_answer_after", "count": 1})
-        daemon = await (await trader.start()).in_state("RUNNING")
-        trader.decide(*numbered(1))
-        await waiting(trader, 1)
-        asked = asyncio.gather(approve(trader, "d0"))
-        await until(lambda: market.truth()["orders"], "the order at the venue")
-        await daemon.kill_9()
-        (answer,) = await asked
-        assert "whether it was carried out is not known" in str(answer)
+        await approved_and_killed_over(install(market.url, broker=NEEDED), market)
 
-        again = await (await trader.start()).in_state("RUNNING")
-        await waiting(trader, 0)
-        assert "was approved by " in str(await approve(trader, "d0"))
-        await trader.decided(1)
-        await again.stop()
-        assert [row["outcome"] for row in await trader.executions()] == ["filled"]
-        await agree(trader, market)
+
+async def test_what_waits_when_it_is_killed_waits_on_and_can_be_approved(install: Install) -> None:
+    async with venue() as market:
+        await restarted_while_one_waits(install(market.url, broker=NEEDED), market)
 
 
 @pytest.mark.timeout(180)
@@ -322,13 +287,3 @@ async def test_kill_9_at_random_moments_of_approving_executes_nothing_twice_and_
             market.truth(), [quantity(n) for n in range(KILLS * BURST)]
         )
         await agree(trader, market)
-
-
-async def approve(trader: Installation, id_: str) -> Mapping[str, Any] | str:
-    """Approve over the socket; return the execution's row, or why there is none."""
-    path = trader.state_dir / SOCKET_NAME
-    try:
-        row: Mapping[str, Any] = (await ask(path, "approve", id=id_, by="alice"))["execution"]
-    except TraderError as refused:
-        return str(refused)
-    return row
