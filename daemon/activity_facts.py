@@ -73,7 +73,7 @@ def _since(before: str | None, lost_pct: str | None, limit: str | None) -> str:
     if lost_pct is None:
         now = "not known now"
     elif not Decimal(lost_pct):
-        now = "the same now"
+        now = "about the same now"
     elif lost_pct.startswith("-"):
         now = f"now {lost_pct[1:]} % above"
     else:

@@ -77,7 +77,7 @@ def test_people_read_what_the_page_shows() -> None:
 @pytest.mark.parametrize(
     ("equity", "shown"),
     [
-        (D(10000), "10000, the same now, max 5 %"),
+        (D(10000), "10000, about the same now, max 5 %"),
         (D(10034), "10000, now 0.3 % above, max 5 %"),
         (D(9999), "10000, now 0.1 % below, max 5 %"),
         (D("NaN"), "10000, not known now, max 5 %"),
