@@ -13,7 +13,15 @@ from otonom_trader.daemon.floor import Floor
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.daemon.outage import Outage
-from otonom_trader.domain.errors import NotPermitted, Rejected, VenueError, VenueUnreachable
+from otonom_trader.domain.errors import (
+    NotPermitted,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    VenueError,
+    VenueUnreachable,
+)
 from otonom_trader.domain.mode import DaemonState
 from otonom_trader.domain.ports import Clock
 
@@ -106,10 +114,18 @@ class Recovery:
         return await self._compare(floor) or []
 
     async def by_hand(self, floor: Floor | None) -> list[Difference]:
-        """Compare because somebody asks; raises `NotPermitted` and `VenueError` with why not."""
+        """Compare because somebody asks.
+
+        Raises `NotPermitted`, or `VenueUnreachable` where asking again may help.
+        """
         if floor is None:
             raise NotPermitted(f"{_NOT_REACHED}: it is reconciled when it is")
-        return self._heed(await floor.reconciler.reconcile())
+        try:
+            return self._heed(await floor.reconciler.reconcile())
+        except (NotSent, OutcomeUnknown, RateLimited) as failure:
+            raise VenueUnreachable(f"the venue cannot be asked: {failure}") from None
+        except Rejected as refusal:
+            raise NotPermitted(f"the venue refuses to tell: {refusal}") from None
 
     async def refresh(self, floor: Floor) -> None:
         """Read the account, and ask after working orders."""

@@ -59,6 +59,9 @@ async def test_a_running_daemon_stays_halted_until_the_forgotten_order_is_writte
     asked = await trader.command("write-off", id_, "--reason", "nobody answers")
     assert asked.status == 69
     assert "the venue cannot be asked for it" in asked.err
+    compared = await trader.command("reconcile")
+    assert (compared.status, compared.out) == (69, "")
+    assert compared.err.startswith("otonom-trader: the venue cannot be asked: ")
     assert (await trader.command("resume", "--reason", "nobody answers")).status == 69
 
     async with opened(port_of(market)) as market:
