@@ -31,6 +31,7 @@ log = structlog.get_logger("kill")
 
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
+_LOOK_AGAIN_SECONDS: Final = 5.0  # once nothing is left
 _LIFE: Final = timedelta(seconds=10)
 _NS: Final = 1_000_000_000
 
@@ -108,8 +109,7 @@ class Flatten:
         for sale in sales:
             if self._is_bid_enough(sale) and self._may_sell(floor):
                 await self._sell(floor, sale)
-        if sales:
-            self._wait()
+        self._wait(seconds=None if sales else _LOOK_AGAIN_SECONDS)
 
     def facts(self) -> dict[str, Any]:
         """Return what `status` tells of it under a kill: nothing where positions are kept."""
@@ -155,18 +155,18 @@ class Flatten:
 
     async def _sell(self, floor: Floor, sale: Sale) -> None:
         now = self._clock.now()
-        await floor.desk.executor.flatten(
-            Decision(
-                id=f"{sale.instrument.symbol.base} {now.isoformat()}",
-                source=FLATTEN_SOURCE_NAME,
-                symbol=sale.symbol,
-                direction=Direction.SELL,
-                qty=sale.qty,
-                created_at=now,
-                expires_at=now + _LIFE,
-                reason=self._lifecycle.switch.reason,
-            )
+        decision = Decision(
+            id=f"{sale.instrument.symbol.base} {now.isoformat()}",
+            source=FLATTEN_SOURCE_NAME,
+            symbol=sale.symbol,
+            direction=Direction.SELL,
+            qty=sale.qty,
+            created_at=now,
+            expires_at=now + _LIFE,
+            reason=self._lifecycle.switch.reason,
         )
+        with floor.intake.under_way(decision.key):  # a drain waits for its answer
+            await floor.desk.executor.flatten(decision)
 
     def _tell(self, sales: Sequence[Sale]) -> None:
         before, self.left = self.left, {one.symbol: one.qty for one in sales}
@@ -182,9 +182,12 @@ class Flatten:
             self._is_told_late = True
             log.critical("kill.positions_left", after_seconds=after_seconds, positions=left)
 
-    def _wait(self) -> None:
-        self._again_ns = self._clock.monotonic_ns() + int(self._pause_seconds * _NS)
-        self._pause_seconds = min(self._pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
+    def _wait(self, seconds: float | None = None) -> None:
+        """Do nothing for so long, without a number ever longer."""
+        if seconds is None:
+            seconds = self._pause_seconds
+            self._pause_seconds = min(seconds * 2, _LONGEST_PAUSE_SECONDS)
+        self._again_ns = self._clock.monotonic_ns() + int(seconds * _NS)
 
     def _reset(self) -> None:
         self.left, self._first_bids, self._again_ns = None, {}, 0
