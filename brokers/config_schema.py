@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_type_hint
 
 from pydantic import Field, PlainValidator, create_model
 
-from otonom_trader.brokers.binance.market_data import MARKET_DATA
-from otonom_trader.brokers.binance.transport.signed_rest import ORDER_TRANSPORTS
+from otonom_trader.brokers.binance.choices import MARKET_DATA, ORDER_TRANSPORTS
 from otonom_trader.brokers.config_fields import (
     ACCOUNT,
     ASSET,

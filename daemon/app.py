@@ -20,7 +20,8 @@ from otonom_trader.daemon.approvals import Approvals
 from otonom_trader.daemon.breaker import Breaker
 from otonom_trader.daemon.chores import Chores
 from otonom_trader.daemon.configuration import Configuration, ConfigurationFiles
-from otonom_trader.daemon.control import SOCKET_NAME, ControlServer
+from otonom_trader.daemon.control import SOCKET_NAME
+from otonom_trader.daemon.control_server import ControlServer
 from otonom_trader.daemon.drill import Drills
 from otonom_trader.daemon.flatten import Flatten
 from otonom_trader.daemon.floor import Floor, execute_approved, open_floor

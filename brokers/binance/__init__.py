@@ -1,7 +1,4 @@
-"""Binance Spot: market data, shadow validation and live execution over REST."""
+"""Binance Spot: market data, shadow validation and live execution over REST and WebSocket.
 
-from otonom_trader.brokers.binance.broker import BinanceBroker
-from otonom_trader.brokers.binance.market_data import BinanceMarketData
-from otonom_trader.brokers.binance.shadow import BinanceShadow
-
-__all__ = ["BinanceBroker", "BinanceMarketData", "BinanceShadow"]
+Its address and its choices are read with a configuration, so this imports nothing of the rest.
+"""

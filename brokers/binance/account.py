@@ -8,9 +8,10 @@ from typing import ClassVar, Final
 import msgspec
 
 from otonom_trader.brokers.base import PositionRow
+from otonom_trader.brokers.binance.choices import ASKED
 from otonom_trader.brokers.binance.errors import check
 from otonom_trader.brokers.binance.hosts import is_testnet, tells_key_rights, venue_name
-from otonom_trader.brokers.binance.market_data import ASKED, MarketReader
+from otonom_trader.brokers.binance.market_data import MarketReader
 from otonom_trader.brokers.binance.orders.lists import without_stops
 from otonom_trader.brokers.binance.orders.replies import open_order
 from otonom_trader.brokers.binance.transport.signed_rest import SignedTransport

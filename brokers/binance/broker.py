@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from otonom_trader.brokers.binance.choices import ASKED, ORDER_TRANSPORTS, REST
 from otonom_trader.brokers.binance.errors import (
     FILTER_CODES,
     FILTER_FAILURE,
@@ -17,7 +18,7 @@ from otonom_trader.brokers.binance.errors import (
     check,
 )
 from otonom_trader.brokers.binance.hosts import choose_base_url
-from otonom_trader.brokers.binance.market_data import ASKED, DEFAULT_DEPTH
+from otonom_trader.brokers.binance.market_data import DEFAULT_DEPTH
 from otonom_trader.brokers.binance.order_cancels import OrderCanceller, fence_seconds
 from otonom_trader.brokers.binance.orders.lists import (
     find_problem,
@@ -41,11 +42,7 @@ from otonom_trader.brokers.binance.orders.replies import (
     placed_order,
 )
 from otonom_trader.brokers.binance.orders.user_data import Expected, UserData
-from otonom_trader.brokers.binance.transport.signed_rest import (
-    ORDER_TRANSPORTS,
-    REST,
-    LiveTransport,
-)
+from otonom_trader.brokers.binance.transport.signed_rest import LiveTransport
 from otonom_trader.brokers.binance.transport.signing import Credentials
 from otonom_trader.brokers.binance.wire import PlacedList, PlacedOrder, read
 from otonom_trader.domain.clock import SystemClock

@@ -15,6 +15,7 @@ import msgspec
 
 from otonom_trader.brokers.binance.books.followed_book import ProvenBook
 from otonom_trader.brokers.binance.books.market_streams import MarketStreams
+from otonom_trader.brokers.binance.choices import ASKED, FOLLOWED, MARKET_DATA
 from otonom_trader.brokers.binance.errors import (
     FILTER_CODES,
     NotTrading,
@@ -43,11 +44,6 @@ from otonom_trader.domain.venue_event import (
 
 DEFAULT_DEPTH: Final = 100  # levels; the most that weighs 5
 MAX_DEPTH: Final = 5_000
-
-ASKED: Final = "rest"
-FOLLOWED: Final = "streams"
-MARKET_DATA: Final = (ASKED, FOLLOWED)
-"""Where books come from: asked for each time, or followed while `run` runs."""
 
 _depth = msgspec.json.Decoder(Depth)
 _tickers = msgspec.json.Decoder(list[BookTicker])

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from otonom_trader.brokers.binance.choices import ASKED
 from otonom_trader.brokers.binance.errors import CANCEL_REJECTED, NoSuchOrder, check
 from otonom_trader.brokers.binance.hosts import choose_base_url
-from otonom_trader.brokers.binance.market_data import ASKED, DEFAULT_DEPTH
+from otonom_trader.brokers.binance.market_data import DEFAULT_DEPTH
 from otonom_trader.brokers.binance.order_reads import OrderReader
 from otonom_trader.brokers.binance.orders.lists import cancelled_of
 from otonom_trader.brokers.binance.orders.outcome import (

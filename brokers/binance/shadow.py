@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Final
 
 from otonom_trader.brokers.binance.account import AccountReader
+from otonom_trader.brokers.binance.choices import ASKED
 from otonom_trader.brokers.binance.errors import Reply, check
 from otonom_trader.brokers.binance.hosts import choose_base_url
-from otonom_trader.brokers.binance.market_data import ASKED, DEFAULT_DEPTH, MAX_DEPTH
+from otonom_trader.brokers.binance.market_data import DEFAULT_DEPTH, MAX_DEPTH
 from otonom_trader.brokers.binance.orders.lists import find_problem, orders_of
 from otonom_trader.brokers.binance.orders.outcome import (
     FAILED_TO_CANCEL,

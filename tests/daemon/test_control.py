@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from otonom_trader.daemon.control import ControlError, ControlServer, NoDaemon, ask, exit_status
+from otonom_trader.daemon.control import ControlError, NoDaemon, ask, exit_status
+from otonom_trader.daemon.control_server import ControlServer
 from otonom_trader.domain.errors import (
     AlreadyRunning,
     ConfigurationError,

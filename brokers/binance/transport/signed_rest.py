@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 import msgspec
 from yarl import URL
 
+from otonom_trader.brokers.binance.choices import AUTO, REST
 from otonom_trader.brokers.binance.errors import Reply
 from otonom_trader.brokers.binance.hosts import ws_api_url
 from otonom_trader.brokers.binance.transport.departure import (
@@ -41,11 +42,6 @@ from otonom_trader.domain.ports import Clock, KillGate
 ORDER_PLACE: Final = "order.place"
 ORDER_CANCEL: Final = "order.cancel"
 LIST_PLACE: Final = "orderList.place.oco"
-
-REST: Final = "rest"
-AUTO: Final = "auto"
-ORDER_TRANSPORTS: Final = (REST, "ws", AUTO)
-"""What may carry orders."""
 
 _ACCOUNT_ENDPOINTS: Final[frozenset[Endpoint]] = PUBLIC_ENDPOINTS | {
     ("GET", ACCOUNT),

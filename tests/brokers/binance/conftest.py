@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from otonom_trader.brokers.binance import BinanceBroker
+from otonom_trader.brokers.binance.broker import BinanceBroker
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import TradingHalted
 

@@ -11,7 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from otonom_trader.brokers.binance import BinanceBroker, BinanceShadow
+from otonom_trader.brokers.binance.broker import BinanceBroker
+from otonom_trader.brokers.binance.shadow import BinanceShadow
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState, OrderStatus
 from otonom_trader.domain.symbol import Symbol
 from otonom_trader.domain.venue_event import ClockOff, VenueEvent

@@ -2,8 +2,8 @@ from decimal import Decimal
 
 import pytest
 
-from otonom_trader.brokers.binance import BinanceMarketData
 from otonom_trader.brokers.binance.errors import MismatchedReply, Unreadable
+from otonom_trader.brokers.binance.market_data import BinanceMarketData
 from otonom_trader.domain.errors import NotListed, OutcomeUnknown, Rejected
 from otonom_trader.domain.market import Level
 from otonom_trader.domain.order import Side

@@ -8,8 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from otonom_trader.brokers.binance import BinanceBroker, BinanceShadow
+from otonom_trader.brokers.binance.broker import BinanceBroker
 from otonom_trader.brokers.binance.orders.replies import Asked, check_found
+from otonom_trader.brokers.binance.shadow import BinanceShadow
 from otonom_trader.domain.order import (
     OrderRequest,
     OrderResult,

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from otonom_trader.brokers.binance import BinanceBroker
+from otonom_trader.brokers.binance.broker import BinanceBroker
 from otonom_trader.brokers.binance.transport.rest import MAX_CONNECTIONS
 from otonom_trader.domain.errors import VenueUnreachable
 from otonom_trader.domain.ids import PREFIX

@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from otonom_trader.brokers.binance import BinanceBroker
+from otonom_trader.brokers.binance.broker import BinanceBroker
 from otonom_trader.domain.errors import VenueError
 from otonom_trader.domain.order import OrderRequest
 from otonom_trader.domain.secret import Secret

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otonom_trader.brokers.binance import BinanceShadow
 from otonom_trader.brokers.binance.orders.outcome import draft
 from otonom_trader.brokers.binance.orders.replies import Asked
-from otonom_trader.brokers.binance.shadow import expected_result
+from otonom_trader.brokers.binance.shadow import BinanceShadow, expected_result
 from otonom_trader.domain.account import AccountKey
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.market import Book, Level

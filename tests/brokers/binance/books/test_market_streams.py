@@ -18,11 +18,12 @@ from typing import Any
 
 import pytest
 
-from otonom_trader.brokers.binance import BinanceBroker, BinanceMarketData, BinanceShadow
 from otonom_trader.brokers.binance.books.followed_book import FollowedBook
 from otonom_trader.brokers.binance.books.market_streams import MarketStreams
 from otonom_trader.brokers.binance.books.stream_socket import StreamSocket
-from otonom_trader.brokers.binance.market_data import FOLLOWED, MarketReader
+from otonom_trader.brokers.binance.broker import BinanceBroker
+from otonom_trader.brokers.binance.market_data import FOLLOWED, BinanceMarketData, MarketReader
+from otonom_trader.brokers.binance.shadow import BinanceShadow
 from otonom_trader.brokers.binance.transport.ws_connect import HandshakeRefused
 from otonom_trader.domain.market import Book, Level, MarketSnapshot
 from otonom_trader.domain.order import OrderRequest

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from otonom_trader.brokers.binance import BinanceBroker, BinanceMarketData
+from otonom_trader.brokers.binance.broker import BinanceBroker
+from otonom_trader.brokers.binance.market_data import BinanceMarketData
 from otonom_trader.brokers.binance.rules.context import UNKNOWN, Context
 from otonom_trader.domain.errors import OutcomeUnknown
 from otonom_trader.domain.market import PriceLimits, PriceRange

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from otonom_trader.brokers.binance import BinanceBroker, BinanceShadow
+from otonom_trader.brokers.binance.broker import BinanceBroker
 from otonom_trader.brokers.binance.errors import NotTrading
+from otonom_trader.brokers.binance.shadow import BinanceShadow
 from otonom_trader.domain.order import OrderRequest, OrderState, OrderStatus
 from otonom_trader.testnet import AccountConfig, LocalTestnet, MarketSpec, TestnetConfig
 from tests.brokers.binance.conftest import API_KEY, API_SECRET, SteppedClock, StubVenue, refuse

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from otonom_trader.brokers.binance import BinanceBroker
+from otonom_trader.brokers.binance.broker import BinanceBroker
 from otonom_trader.brokers.binance.transport.ws_socket import ApiSocket
 from otonom_trader.domain.errors import NotSent
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState

@@ -5,7 +5,9 @@ import inspect
 import pytest
 
 from otonom_trader.brokers.base import MarketData, Venue
-from otonom_trader.brokers.binance import BinanceBroker, BinanceMarketData, BinanceShadow
+from otonom_trader.brokers.binance.broker import BinanceBroker
+from otonom_trader.brokers.binance.market_data import BinanceMarketData
+from otonom_trader.brokers.binance.shadow import BinanceShadow
 from otonom_trader.brokers.binance.transport.departure import Departure, GuardedRequest
 from otonom_trader.brokers.binance.transport.governor import Toll
 from otonom_trader.brokers.binance.transport.rest import PublicRequest, PublicTransport

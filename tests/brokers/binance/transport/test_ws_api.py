@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from otonom_trader.brokers.binance import BinanceBroker
+from otonom_trader.brokers.binance.broker import BinanceBroker
 from otonom_trader.domain.order import OrderResult, OrderState, OrderStatus
 from otonom_trader.domain.order_life import has_all_fills, merge
 from otonom_trader.domain.venue_event import (
