@@ -11,10 +11,10 @@ from yarl import URL
 
 from otonom_trader.brokers.base import Venue
 from otonom_trader.brokers.binance.broker import BinanceBroker
-from otonom_trader.brokers.binance.market_data import ASKED, BinanceMarketData
+from otonom_trader.brokers.binance.choices import ASKED, REST
+from otonom_trader.brokers.binance.market_data import BinanceMarketData
 from otonom_trader.brokers.binance.order_cancels import BinanceCancels
 from otonom_trader.brokers.binance.shadow import BinanceShadow
-from otonom_trader.brokers.binance.transport.signed_rest import REST
 from otonom_trader.brokers.config import BrokerConfig, get_broker_config, require_live_permitted
 from otonom_trader.brokers.dummy import DummyBroker
 from otonom_trader.brokers.guarded import NEEDS_JOURNAL, GuardedBroker

@@ -1,18 +1,12 @@
 """``otonom-trader approvals | approve | deny``: a person's word on orders that wait for it."""
 
-import asyncio
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from otonom_trader.daemon import tables
 from otonom_trader.daemon.config_commands import ConfigDir, StateDir
-from otonom_trader.daemon.launch import load, person
-from otonom_trader.daemon.operations import answer
-from otonom_trader.daemon.settings import find_state_dir
+from otonom_trader.daemon.operations import answer, person
 from otonom_trader.domain.errors import NotPermitted, TraderError
-from otonom_trader.domain.execution import Outcome
 
 Id = Annotated[
     str,
@@ -32,7 +26,9 @@ def approvals(
     all_: Annotated[bool, typer.Option("--all", help="Also those that wait no more.")] = False,
 ) -> None:
     """Show the orders that wait for a person, newest last."""
-    result = _ask(config, state_dir, "approvals", limit=limit, all=all_)
+    from otonom_trader.daemon import tables
+
+    result = answer(config, state_dir, "approvals", limit=limit, all=all_)
     tables.show(result["rows"], as_json=as_json, table=tables.show_approvals)
 
 
@@ -43,7 +39,10 @@ def approve(
 
     Exits with 77 where it is denied, or waits on, and with 1 where the venue did not take it.
     """
-    row = _ask(config, state_dir, "approve", id=id_, source=source, by=person())["execution"]
+    from otonom_trader.domain.execution import Outcome
+
+    result = answer(config, state_dir, "approve", id=id_, source=source, by=person())
+    row = result["execution"]
     outcome, message = row["outcome"], row["broker_message"]
     said = f"decision {id_} is approved, and {outcome}"
     if outcome in (Outcome.DENIED, Outcome.EXPIRED):
@@ -61,12 +60,5 @@ def deny(
     state_dir: StateDir = None,
 ) -> None:
     """End the wait of an order: it is never sent."""
-    _ask(config, state_dir, "deny", id=id_, source=source, reason=reason, by=person())
+    answer(config, state_dir, "deny", id=id_, source=source, reason=reason, by=person())
     typer.echo(f"decision {id_} is denied")
-
-
-def _ask(
-    config: Path | None, state_dir: Path | None, command: str, **arguments: object
-) -> dict[str, Any]:
-    directory = find_state_dir(state_dir)
-    return asyncio.run(answer(directory, lambda: load(config, state_dir), command, arguments))

@@ -14,12 +14,13 @@ from otonom_trader.daemon.alarm import Alarm
 from otonom_trader.daemon.breaker import Breaker
 from otonom_trader.daemon.desk import Desk, open_desk
 from otonom_trader.daemon.executor import ShadowModeExecutor
+from otonom_trader.daemon.folders import find_state_dir
 from otonom_trader.daemon.kill import LOSS, process_switch
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.daemon.locks import state_dir_lock
 from otonom_trader.daemon.reconcile import Reconciler
 from otonom_trader.daemon.resolver import Resolver
-from otonom_trader.daemon.settings import Paper, Storage, find_state_dir
+from otonom_trader.daemon.settings import Paper, Storage
 from otonom_trader.domain.amount import Number
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.decision import Decision

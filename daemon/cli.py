@@ -1,5 +1,7 @@
 """The command line. Exit statuses: 0 done, 64 usage, 69 venue unreachable, 75 already running,
 77 not permitted, 78 configuration, 1 any other refusal.
+
+A command imports what it works with when it is run: help and a kill do not wait for the rest.
 """
 
 import asyncio
@@ -8,22 +10,18 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from otonom_trader.daemon import approval_commands, emergency_commands, tables
+from otonom_trader.daemon import approval_commands, emergency_commands
 from otonom_trader.daemon.config_commands import config_app
 from otonom_trader.daemon.control import exit_status
-from otonom_trader.daemon.halt import is_doubt
-from otonom_trader.daemon.kill import read_latch
-from otonom_trader.daemon.launch import at_the_venue, load, person, trade
-from otonom_trader.daemon.operations import answer, kill_daemon
-from otonom_trader.daemon.settings import find_state_dir, load_settings
-from otonom_trader.daemon.sources.append import append_decision, holds
+from otonom_trader.daemon.folders import find_state_dir
+from otonom_trader.daemon.kill import is_doubt, read_latch
+from otonom_trader.daemon.operations import answer, answer_at_the_venue, kill_daemon, person
 from otonom_trader.daemon.testnet_commands import testnet_app
 from otonom_trader.domain.clock import SystemClock
-from otonom_trader.domain.decision import Malformed, parse_decision
 from otonom_trader.domain.errors import NotPermitted, TraderError
 from otonom_trader.domain.mode import DaemonState
 
@@ -84,6 +82,8 @@ def run(
     ] = None,
 ) -> None:
     """Run the daemon until SIGTERM, SIGINT or its duration; SIGUSR1 trips the kill switch."""
+    from otonom_trader.daemon.launch import trade
+
     trade(config, state_dir, lambda daemon: daemon.run(duration))
 
 
@@ -93,6 +93,8 @@ def once(config: ConfigDir = None, state_dir: StateDir = None) -> None:
 
     Exits with 69 when the venue is unreachable, and with 77 when trading is halted.
     """
+    from otonom_trader.daemon.launch import trade
+
     trade(config, state_dir, lambda daemon: daemon.run_once())
 
 
@@ -120,6 +122,10 @@ def decide(
     state_dir: StateDir = None,
 ) -> None:
     """Write a decision to the first jsonl source; the daemon takes it up at its next poll."""
+    from otonom_trader.daemon.settings import load_settings
+    from otonom_trader.daemon.sources.append import append_decision, holds
+    from otonom_trader.domain.decision import Malformed, parse_decision
+
     sizes = {"--strength": strength, "--qty": qty, "--notional": notional}
     if len(given_sizes := [name for name, size in sizes.items() if size is not None]) > 1:
         raise typer.BadParameter(f"{' and '.join(given_sizes)} are two sizes: give one")
@@ -174,7 +180,9 @@ def status(
     ] = False,
 ) -> None:
     """Show what the daemon is doing, or what it left."""
-    result = asyncio.run(_ask(config, state_dir, "status"))
+    from otonom_trader.daemon import tables
+
+    result = answer(config, state_dir, "status")
     tables.show(result, as_json=as_json, table=tables.show_status)
     idle = (DaemonState.STOPPED, DaemonState.HALTED, DaemonState.PAPER_ONLY)
     if check and result["state"] in idle:
@@ -193,10 +201,13 @@ def orders(
     ] = False,
 ) -> None:
     """Show the orders on record, newest last."""
+    from otonom_trader.daemon import tables
+
     if open_only and external:
         raise typer.BadParameter("--open is about own orders, --external about others: give one")
-    asked = {"limit": limit, "open_only": open_only, "external": external}
-    result = asyncio.run(_ask(config, state_dir, "orders", **asked))
+    result = answer(
+        config, state_dir, "orders", limit=limit, open_only=open_only, external=external
+    )
     table = tables.show_external_orders if external else tables.show_orders
     tables.show(result["rows"], as_json=as_json, table=table)
 
@@ -209,7 +220,9 @@ def executions(
     limit: Limit = 100,
 ) -> None:
     """Show paper against broker for every decision, newest last."""
-    result = asyncio.run(_ask(config, state_dir, "executions", limit=limit))
+    from otonom_trader.daemon import tables
+
+    result = answer(config, state_dir, "executions", limit=limit)
     tables.show(result["rows"], as_json=as_json, table=tables.show_executions)
 
 
@@ -221,7 +234,9 @@ def reconcile(
 
     Exits with 77 where they contradict each other: trading is halted then, and it says what to do.
     """
-    rows = at_the_venue(config, state_dir, "reconcile")["rows"]
+    from otonom_trader.daemon import tables
+
+    rows = answer_at_the_venue(config, state_dir, "reconcile")["rows"]
     tables.show(rows, as_json=as_json, table=tables.show_differences)
     doubts = [row for row in rows if row["doubt"]]
     for row in doubts:
@@ -241,7 +256,7 @@ def write_off(
 
     Its fills so far stay, nothing is added. Refused where the venue knows it, or cannot be asked.
     """
-    ended = at_the_venue(
+    ended = answer_at_the_venue(
         config, state_dir, "write_off", client_order_id=client_order_id, reason=reason, by=person()
     )
     typer.echo(
@@ -272,9 +287,9 @@ def resume(
     Refused while a contradiction stands.
     """
     if is_doubt(read_latch(find_state_dir(state_dir)) or ""):
-        result = at_the_venue(config, state_dir, "resume", reason=reason)
+        result = answer_at_the_venue(config, state_dir, "resume", reason=reason)
     else:
-        result = asyncio.run(_ask(config, state_dir, "resume", reason=reason))
+        result = answer(config, state_dir, "resume", reason=reason)
     typer.echo(f"resumed: {result['state']}")
 
 
@@ -286,14 +301,6 @@ for command in (
     approval_commands.deny,
 ):
     app.command()(command)
-
-
-async def _ask(
-    config: Path | None, state_dir: Path | None, command: str, **arguments: object
-) -> dict[str, Any]:
-    """Have the daemon answer, or the files of a daemon that does not run."""
-    directory = find_state_dir(state_dir)
-    return await answer(directory, lambda: load(config, state_dir), command, arguments)
 
 
 def _refuse(refusal: TraderError) -> int:

@@ -24,6 +24,8 @@ ANNOUNCED_SECONDS: Final = 5.0
 """How soon the signal must follow its announcement."""
 VERIFIED_SECONDS: Final = 60.0
 """How long own orders may take to be gone."""
+ANSWER_SECONDS: Final = VERIFIED_SECONDS + 30.0
+"""How long whoever asked for a rehearsal waits to hear of it."""
 _LOOK_SECONDS: Final = 0.005
 _MS: Final = 1_000_000
 _NS: Final = 1_000_000_000

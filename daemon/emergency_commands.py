@@ -6,21 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from otonom_trader.daemon import tables
 from otonom_trader.daemon.config_commands import ConfigDir, StateDir
 from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask
-from otonom_trader.daemon.drill import VERIFIED_SECONDS
-from otonom_trader.daemon.launch import load, person
-from otonom_trader.daemon.operations import answer, signal_daemon
-from otonom_trader.daemon.panic import Panic
-from otonom_trader.daemon.settings import find_state_dir
+from otonom_trader.daemon.folders import find_state_dir
+from otonom_trader.daemon.operations import answer, person, signal_daemon
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import NotPermitted, TraderError
 
 drill_app = typer.Typer(
     name="drill", help="Rehearse the kill switch, and show past rehearsals.", no_args_is_help=True
 )
-_ANSWER_SECONDS = VERIFIED_SECONDS + 30.0
 
 
 def panic(
@@ -40,6 +35,9 @@ def panic(
 
     Works beside a daemon that is dead or hangs, and with a journal that cannot be opened.
     """
+    from otonom_trader.daemon.launch import load
+    from otonom_trader.daemon.panic import Panic
+
     doing = Panic(find_state_dir(state_dir), SystemClock(), typer.echo, timeout)
     doing.halt(reason)
     agreed = every and (yes or _confirmed())
@@ -76,6 +74,8 @@ def drill_halt(
 
     On a testnet own working orders are cancelled; on production nothing is sent, no cancel either.
     """
+    from otonom_trader.daemon import tables
+
     directory = find_state_dir(state_dir)
     drill = asyncio.run(_drill(directory, resume=resume))
     tables.show(drill, as_json=as_json, table=tables.show_drill)
@@ -93,14 +93,15 @@ def drill_show(
     limit: Annotated[int, typer.Option(min=1, help="How many of the newest to show.")] = 100,
 ) -> None:
     """Show the rehearsals on record, newest last."""
-    directory = find_state_dir(state_dir)
-    found = asyncio.run(
-        answer(directory, lambda: load(config, state_dir), "drills", {"limit": limit})
-    )
+    from otonom_trader.daemon import tables
+
+    found = answer(config, state_dir, "drills", limit=limit)
     tables.show(found["rows"], as_json=as_json, table=tables.show_drills)
 
 
 async def _drill(state_dir: Path, *, resume: bool) -> dict[str, Any]:
+    from otonom_trader.daemon.drill import ANSWER_SECONDS
+
     socket, by = state_dir / SOCKET_NAME, person()
     try:
         await ask(socket, "drill_announce", by=by)
@@ -114,7 +115,7 @@ async def _drill(state_dir: Path, *, resume: bool) -> dict[str, Any]:
     return await ask(
         socket,
         "drill_measure",
-        timeout_seconds=_ANSWER_SECONDS,
+        timeout_seconds=ANSWER_SECONDS,
         signalled_ns=signalled_ns,
         by=by,
         resume=resume,

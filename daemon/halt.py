@@ -199,11 +199,6 @@ class Halt:
             log.critical("journal.failed", reason=str(fault))
 
 
-def is_doubt(halted_by: str) -> bool:
-    """Return whether a `cause` is that journal and venue contradict each other."""
-    return halted_by.endswith(f"(by {DOUBT})")
-
-
 def require_resumable(reason: str, broker_yaml: Path) -> None:
     """Raise `NotPermitted` without a reason, or while the file says ``kill_switch: true``."""
     if not reason.strip():

@@ -195,6 +195,11 @@ class KillSwitch:
             raise
 
 
+def is_doubt(halted_by: str) -> bool:
+    """Return whether a `cause` is that journal and venue contradict each other."""
+    return halted_by.endswith(f"(by {DOUBT})")
+
+
 def _adds(trip: Trip, trips: tuple[Trip, ...]) -> bool:
     """Whether anything follows from `trip` that does not from `trips` already."""
     return (
@@ -325,7 +330,7 @@ async def set_kill_switch(*, on: bool, reason: str, state_dir: Path | str | None
             if signal.getsignal(signal.SIGUSR1) == _of_process.on_signal:
                 os.kill(os.getpid(), signal.SIGUSR1)  # wakes the loop that cancels and tells
         return
-    from otonom_trader.daemon.operations import kill_daemon  # noqa: PLC0415  heavy, and not needed above
+    from otonom_trader.daemon.operations import kill_daemon  # noqa: PLC0415  not needed above
 
     default = Path(os.environ.get("STATE_DIRECTORY") or "var")
     await kill_daemon(directory or default, reason, "set_kill_switch")

@@ -4,7 +4,6 @@ Source: contract.md, "States"; design.md, "The way of a kill".
 """
 
 import asyncio
-import getpass
 import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -12,42 +11,15 @@ from typing import Any, TypeVar, cast
 
 from otonom_trader.brokers.config import BrokerConfig, require_own_keys
 from otonom_trader.daemon.configuration import ConfigurationFiles
-from otonom_trader.daemon.control import SOCKET_NAME, NoDaemon, ask
+from otonom_trader.daemon.folders import find_config_dir, find_state_dir
 from otonom_trader.daemon.kill import process_switch
 from otonom_trader.daemon.locks import wait_for_state_dir_lock
 from otonom_trader.daemon.logs import Level, LogFormat, configure_logging
-from otonom_trader.daemon.settings import Settings, find_config_dir, find_state_dir
+from otonom_trader.daemon.settings import Settings
 from otonom_trader.domain.clock import SystemClock
 from otonom_trader.domain.errors import ConfigurationError
-from otonom_trader.domain.mode import DaemonState
 
 _Result = TypeVar("_Result")
-
-
-def at_the_venue(
-    config: Path | None, state_dir: Path | None, command: str, **arguments: object
-) -> dict[str, Any]:
-    """Have the running daemon carry out a command that asks the venue, and return its answer.
-
-    Without a daemon it is done here, under the locks that one would hold.
-    """
-    try:
-        socket = find_state_dir(state_dir) / SOCKET_NAME
-        return asyncio.run(ask(socket, command, timeout_seconds=120.0, **arguments))
-    except NoDaemon:
-        pass
-    done = trade(
-        config, state_dir, lambda daemon: daemon.run_by_hand(command, arguments), level="error"
-    )
-    return {**done, "state": DaemonState.STOPPED}
-
-
-def person() -> str:
-    """Return who runs this command, as the system knows them."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
 
 
 def trade(

@@ -12,9 +12,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otonom_trader.domain.errors import AlreadyRunning, ConfigurationError, NotPermitted
-from otonom_trader.domain.ports import Clock
+
+if TYPE_CHECKING:  # what a kill imports is little
+    from otonom_trader.domain.ports import Clock
 
 LOCK_NAME = "daemon.lock"
 _MAX_ABSTRACT_NAME = 107
@@ -48,7 +51,7 @@ def state_dir_lock(path: Path) -> Iterator[None]:
 
 @asynccontextmanager
 async def wait_for_state_dir_lock(
-    path: Path, *, clock: Clock, patience_seconds: float = 3.0
+    path: Path, *, clock: "Clock", patience_seconds: float = 3.0
 ) -> AsyncIterator[None]:
     """Hold the state directory `path`, waiting for a command that reads it to be done.
 

@@ -15,7 +15,7 @@ from otonom_trader.brokers.config import BrokerConfig
 from otonom_trader.brokers.factory import build_cancels
 from otonom_trader.daemon.control import SOCKET_NAME, ask
 from otonom_trader.daemon.kill import KillSwitch, unlatched
-from otonom_trader.daemon.operations import Load, confirmation, signal_daemon
+from otonom_trader.daemon.operations import confirmation, signal_daemon
 from otonom_trader.daemon.settings import Settings
 from otonom_trader.daemon.withdrawal import Cancelled, cancel_working, own
 from otonom_trader.domain.amount import plain
@@ -31,6 +31,7 @@ _RECENT_SECONDS = 60.0
 _NS = 1_000_000_000
 
 Say = Callable[[str], None]
+Load = Callable[[], tuple[BrokerConfig, Settings]]
 
 
 class Panic:

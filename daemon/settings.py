@@ -1,4 +1,4 @@
-"""What ``daemon.yaml`` means, and where the daemon's folders are.
+"""What ``daemon.yaml`` means.
 
 Source: contract.md, "Configuration"; issue "Interfaces": relative paths are relative to the file
 that names them.
@@ -32,9 +32,9 @@ from otonom_trader.brokers.config_fields import (
 from otonom_trader.brokers.config_layers import Layers, Loaded, Setting, load
 from otonom_trader.brokers.config_schema import BrokerFile
 from otonom_trader.brokers.yaml_source import KeyPath, read_yaml, shown
+from otonom_trader.daemon.folders import find_config_dir, find_state_dir
 from otonom_trader.domain.decision import FIELDS
 
-SYSTEM_CONFIG_DIR: Final = Path("/etc/otonom-trader")
 OWN_SOURCE_FILE: Final = "decisions.jsonl"
 OWN_SOURCE_NAME: Final = "decide"
 """The name of the file in the state directory that is always read: it must not depend on which
@@ -160,19 +160,6 @@ class Settings:
     def journal_path(self) -> Path:
         """The journal's file."""
         return self.state_dir / self.storage.journal
-
-
-def find_config_dir(given: str | Path | None) -> Path:
-    """Return the folder of ``broker.yaml`` and ``daemon.yaml``: `given`, else the usual ones."""
-    if given is not None:
-        return Path(given)
-    local = Path("config")
-    return local if local.is_dir() or not SYSTEM_CONFIG_DIR.is_dir() else SYSTEM_CONFIG_DIR
-
-
-def find_state_dir(given: str | Path | None, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the state directory: `given`, else ``$STATE_DIRECTORY``, else ``./var``."""
-    return Path(given if given is not None else environ.get("STATE_DIRECTORY") or "var")
 
 
 def load_settings(

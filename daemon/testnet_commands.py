@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from otonom_trader.daemon.testnet_client import ask
 from otonom_trader.domain.amount import exact
 from otonom_trader.domain.errors import TraderError
 
@@ -66,7 +65,7 @@ def run(
     """Run a local Binance Spot exchange on loopback, with play money, until stopped."""
     if context.invoked_subcommand is not None:
         return
-    from otonom_trader import testnet as venue  # noqa: PLC0415  only this command needs it
+    from otonom_trader import testnet as venue
 
     try:
         first = venue.AccountConfig(
@@ -127,13 +126,13 @@ def fault(
     wanted |= {key: value for key, value in given.items() if value is not None}
     if unexecuted:
         wanted["executed"] = False
-    typer.echo(ask(url, "POST", "/testnet/faults", wanted)["id"])
+    typer.echo(_ask(url, "POST", "/testnet/faults", wanted)["id"])
 
 
 @testnet_app.command()
 def faults(url: Url) -> None:
     """Show the faults that are on, and what is left of each, as JSON."""
-    typer.echo(json.dumps(ask(url, "GET", "/testnet/faults"), indent=2))
+    typer.echo(json.dumps(_ask(url, "GET", "/testnet/faults"), indent=2))
 
 
 @testnet_app.command()
@@ -143,7 +142,7 @@ def mend(
 ) -> None:
     """End a fault, or all of them and every ban; prints what was ended."""
     suffix = "" if fault_id is None else f"/{fault_id}"
-    mended = ask(url, "DELETE", f"/testnet/faults{suffix}")
+    mended = _ask(url, "DELETE", f"/testnet/faults{suffix}")
     for each in mended["ended"]:
         place = " ".join(filter(None, (each["method"], each["path"])))
         typer.echo(f"fault {each['id']} ended: {each['fault']} on {place}, struck {each['struck']}")
@@ -156,11 +155,17 @@ def mend(
 @testnet_app.command()
 def truth(url: Url) -> None:
     """Print the engine's own orders, fills, balances and requests, as JSON."""
-    typer.echo(json.dumps(ask(url, "GET", "/testnet/truth"), indent=2))
+    typer.echo(json.dumps(_ask(url, "GET", "/testnet/truth"), indent=2))
+
+
+def _ask(url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    from otonom_trader.daemon.testnet_client import ask
+
+    return ask(url, method, path, body)
 
 
 def _public_key(text: str) -> Any:
-    from otonom_trader import testnet as venue  # noqa: PLC0415  as in `run`
+    from otonom_trader import testnet as venue
 
     name, separator, file = text.partition("=")
     if not separator:

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.daemon import kill
 from otonom_trader.daemon.executor import ShadowModeExecutor
-from otonom_trader.daemon.halt import Halt, is_doubt
-from otonom_trader.daemon.kill import KillSwitch, read_latch
+from otonom_trader.daemon.halt import Halt
+from otonom_trader.daemon.kill import KillSwitch, is_doubt, read_latch
 from otonom_trader.domain.decision import Decision
 from otonom_trader.domain.errors import NotPermitted
 from otonom_trader.storage.journal import Journal

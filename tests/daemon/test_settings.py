@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from otonom_trader.brokers.config import DAEMON_KEYS, BrokerConfig, get_broker_config
 from otonom_trader.brokers.config_schema import BrokerFile
+from otonom_trader.daemon.folders import find_config_dir, find_state_dir
 from otonom_trader.daemon.settings import (
     DaemonFile,
     Settings,
     SourceSettings,
     configuration_hash,
     effective_configuration,
-    find_config_dir,
-    find_state_dir,
     load_settings,
 )
 from otonom_trader.domain.errors import ConfigurationError
@@ -234,7 +233,7 @@ def test_the_configuration_is_looked_for_here_and_then_in_the_system(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     system = tmp_path / "etc"
-    monkeypatch.setattr("otonom_trader.daemon.settings.SYSTEM_CONFIG_DIR", system)
+    monkeypatch.setattr("otonom_trader.daemon.folders.SYSTEM_CONFIG_DIR", system)
     assert find_config_dir(None) == Path("config")
     system.mkdir()
     assert find_config_dir(None) == system

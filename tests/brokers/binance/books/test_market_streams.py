@@ -22,7 +22,8 @@ from otonom_trader.brokers.binance.books.followed_book import FollowedBook
 from otonom_trader.brokers.binance.books.market_streams import MarketStreams
 from otonom_trader.brokers.binance.books.stream_socket import StreamSocket
 from otonom_trader.brokers.binance.broker import BinanceBroker
-from otonom_trader.brokers.binance.market_data import FOLLOWED, BinanceMarketData, MarketReader
+from otonom_trader.brokers.binance.choices import FOLLOWED
+from otonom_trader.brokers.binance.market_data import BinanceMarketData, MarketReader
 from otonom_trader.brokers.binance.shadow import BinanceShadow
 from otonom_trader.brokers.binance.transport.ws_connect import HandshakeRefused
 from otonom_trader.domain.market import Book, Level, MarketSnapshot
