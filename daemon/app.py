@@ -6,7 +6,6 @@ Source: design.md, "The house"; contract.md, "States".
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -27,17 +26,17 @@ from otonom_trader.daemon.flatten import Flatten
 from otonom_trader.daemon.floor import Floor, execute_approved, open_floor
 from otonom_trader.daemon.follow import Follower
 from otonom_trader.daemon.halt import Halt
-from otonom_trader.daemon.kill import JOURNAL, KillSwitch
+from otonom_trader.daemon.kill import KillSwitch
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.daemon.outage import Outage
 from otonom_trader.daemon.recovery import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Recovery
 from otonom_trader.daemon.reload import Reload
 from otonom_trader.daemon.scheduler import Scheduler
+from otonom_trader.daemon.state_lines import StateLines
 from otonom_trader.daemon.systemd import Notifier
-from otonom_trader.domain.errors import JournalError, TradeConflict, VenueUnreachable
+from otonom_trader.domain.errors import JournalError, VenueUnreachable
 from otonom_trader.domain.mode import DaemonState, Mode
 from otonom_trader.domain.ports import Clock
-from otonom_trader.storage.errors import JournalFailed
 from otonom_trader.storage.journal import Journal
 
 log = structlog.get_logger("daemon")
@@ -49,16 +48,6 @@ _CONFIG_WATCH_SECONDS = 0.5
 _EXPIRE_SECONDS = 1.0
 _FLATTEN_SECONDS = 0.5
 _KEY_CHECK_SECONDS = 3600.0
-_HEARTBEAT = (
-    "state",
-    "mode",
-    "equity",
-    "positions",
-    "decisions_in_flight",
-    "orders_unknown",
-    "orders_open",
-)
-"""What a heartbeat tells of the status: what may change while nothing is the matter."""
 
 
 class Daemon:
@@ -107,7 +96,7 @@ class Daemon:
             self._waiting,
             clock,
             execute=lambda *given: execute_approved(self._floor, self._lifecycle, *given),
-            on_fault=self._on_journal_fault,
+            on_fault=self._halt.for_journal_fault,
         )
         self._flatten = Flatten(
             self._lifecycle,
@@ -140,11 +129,11 @@ class Daemon:
             resume=self._resume,
         )
         self._notifier = Notifier()
+        self._state_lines = StateLines(self._lifecycle, config.mode, self._notifier)
         self._stop = asyncio.Event()
         self._reload_asked = asyncio.Event()
         self._services: list[asyncio.Task[None]] = []
         self._floor: Floor | None = None
-        self._told: tuple[DaemonState, str] | None = None
 
     async def run(self, duration_seconds: float | None = None) -> None:
         """Trade until told to stop, then drain.
@@ -275,7 +264,7 @@ class Daemon:
             try:
                 await work()
             except JournalError as fault:
-                self._on_journal_fault(fault)
+                self._halt.for_journal_fault(fault)
 
     async def _reach_at_last(self, stack: AsyncExitStack) -> Floor:
         pause = FIRST_PAUSE_SECONDS
@@ -300,29 +289,15 @@ class Daemon:
             self._halt,
             self._clock,
             self._waiting,
-            on_fault=self._on_journal_fault,
+            on_fault=self._halt.for_journal_fault,
             health=self._breaker,
         )
-        self._floor.trade_by(self._reload.in_force.broker)  # it may have been reloaded meanwhile
+        await self._floor.trade_by(self._reload.in_force.broker)  # it may be another by now
         return self._floor
 
     def _enter(self, phase: DaemonState) -> None:
         self._lifecycle.enter(phase)
-        self._tell_state()
-
-    def _tell_state(self) -> None:
-        """Say what the state is where it is another than was said last."""
-        state = self._lifecycle.state
-        reasons = {
-            DaemonState.HALTED: self._lifecycle.switch.reason,
-            DaemonState.PAPER_ONLY: self._lifecycle.paper_only,
-        }
-        reason = reasons.get(state, "")
-        if (state, reason) == self._told:
-            return
-        self._told = state, reason
-        self._notifier.status(f"{state} in mode {self._config.mode} {reason}".rstrip())
-        log.info("state.changed", state=state, **({"reason": reason} if reason else {}))
+        self._state_lines.tell()
 
     # While running
 
@@ -336,7 +311,7 @@ class Daemon:
             on_missed=lambda gap: self._recovery.miss(gap=gap),
             on_doubt=self._halt.doubt,
             on_refused=lambda reason: self._halt.trip(f"the key is refused: {reason}", "venue"),
-            on_fault=self._on_journal_fault,
+            on_fault=self._halt.for_journal_fault,
         )
         await follower.run()
 
@@ -354,10 +329,8 @@ class Daemon:
         if self._floor is None:
             await record()
         else:
-            await self._floor.broker.tighten(saved.broker.get_risk_guardrails(), record)
+            await self._floor.trade_by(saved.broker, record)
         self._breaker.limits = saved.broker.health_breaker
-        if self._floor is not None:
-            self._floor.trade_by(saved.broker)
         await self._halt.watch_file()  # a switch that is taken over as true latches at once
 
     async def _resume(self, reason: str) -> None:
@@ -365,8 +338,7 @@ class Daemon:
         await self._recovery.resume(self._floor, reason)
 
     async def _heartbeat(self) -> None:
-        facts = self._answers.now()
-        log.info("heartbeat", **{name: facts[name] for name in _HEARTBEAT if name in facts})
+        self._state_lines.heartbeat(self._answers.now())
 
     async def _watchdog(self) -> None:
         """Tell systemd that the loop ticks and the journal answers. Source: promises.md, P11."""
@@ -375,36 +347,24 @@ class Daemon:
 
     async def _act_on_trip(self) -> None:
         if self._lifecycle.switch.tripped:
-            self._tell_state()
+            self._state_lines.tell()
         await self._halt.act(self._floor.broker if self._floor else None)
 
     async def _act_on_health(self) -> None:
         await self._breaker.act()
-        self._tell_state()
+        self._state_lines.tell()
 
     async def _finish_halt(self, floor: Floor) -> None:
         """Do what follows a trip, and book what came of it."""
         if self._halt.tripped.is_set():
             self._halt.tripped.clear()
-            self._tell_state()
+            self._state_lines.tell()
             await self._halt.act_within(self._settings.drain_timeout_seconds, floor.broker)
             await self._recovery.look_over(floor)
             await self._flatten.step(floor)
 
-    def _on_journal_fault(self, fault: JournalError) -> None:
-        if isinstance(fault, TradeConflict):
-            self._halt.doubt(str(fault))
-            return
-        log.critical("journal.failed", reason=str(fault))
-        if isinstance(fault, JournalFailed):
-            # What the disk holds is no longer known: nothing may be done on the strength of it, not
-            # even an orderly end. The next start reads it and asks the venue. (promises.md, P13)
-            sys.stdout.flush()
-            os._exit(1)
-        self._halt.trip(f"the journal failed: {fault}", JOURNAL)
-
     def _dump_status(self) -> None:
-        log.info("status.dump", **self._answers.now(), tasks=len(asyncio.all_tasks()))
+        self._state_lines.dump(self._answers.now())
 
     # The end
 
@@ -423,5 +383,5 @@ class Daemon:
         try:
             await self._breaker.act()
         except JournalError as fault:
-            self._on_journal_fault(fault)
+            self._halt.for_journal_fault(fault)
         log.info("daemon.stopped")

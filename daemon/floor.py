@@ -1,7 +1,7 @@
 """The trading floor: a desk, what feeds it, and what follows its orders up."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -31,6 +31,10 @@ from otonom_trader.storage.journal import Journal
 log = structlog.get_logger("daemon")
 
 
+async def _nothing() -> None:
+    """Where it is on record already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Floor:
     """All that trades, there once the venue is reached."""
@@ -45,9 +49,11 @@ class Floor:
         """The desk's broker."""
         return self.desk.broker
 
-    def trade_by(self, config: BrokerConfig) -> None:
-        """Judge and size by `config` from now on."""
-        self.broker.guardrails = config.get_risk_guardrails()
+    async def trade_by(
+        self, config: BrokerConfig, record: Callable[[], Awaitable[None]] = _nothing
+    ) -> None:
+        """Judge and size by `config` from now on, once `record` has written down that it is so."""
+        await self.broker.tighten(config.get_risk_guardrails(), record)
         self.desk.executor.rules = sizing_rules(config)
 
     async def drain(self, seconds: float) -> None:

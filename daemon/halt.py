@@ -6,16 +6,18 @@ Source: design.md, "The way of a kill"; contract.md, "States" (HALTED).
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import structlog
 
 from otonom_trader.brokers.guarded import GuardedBroker
 from otonom_trader.brokers.kill_switch_file import kill_switch_asked
-from otonom_trader.daemon.kill import DOUBT, LOSS, KillSwitch, cause
+from otonom_trader.daemon.kill import DOUBT, JOURNAL, LOSS, KillSwitch, cause
 from otonom_trader.daemon.withdrawal import Withdrawal
-from otonom_trader.domain.errors import JournalError, NotPermitted, VenueUnreachable
+from otonom_trader.domain.errors import JournalError, NotPermitted, TradeConflict, VenueUnreachable
 from otonom_trader.domain.ports import Clock
+from otonom_trader.storage.errors import JournalFailed
 from otonom_trader.storage.events import KillEvent
 from otonom_trader.storage.journal import Journal
 
@@ -88,6 +90,19 @@ class Halt:
         if self.switch.write_again():
             self._told_unwritten = False
             log.warning("kill.latch_written")
+
+    def for_journal_fault(self, fault: JournalError) -> None:
+        """Halt for a journal that cannot be written, or for what it found contradicted."""
+        if isinstance(fault, TradeConflict):
+            self.doubt(str(fault))
+            return
+        log.critical("journal.failed", reason=str(fault))
+        if isinstance(fault, JournalFailed):
+            # What the disk holds is no longer known: nothing may be done on the strength of it, not
+            # even an orderly end. The next start reads it and asks the venue. (promises.md, P13)
+            sys.stdout.flush()
+            os._exit(1)
+        self.trip(f"the journal failed: {fault}", JOURNAL)
 
     async def watch_file(self) -> None:
         """Trip when the configuration file asks for it, even where it is refused otherwise."""
