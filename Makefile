@@ -9,7 +9,8 @@ BIN := $(VENV)/bin
 ROOMS := domain risk brokers storage daemon testnet
 SITE = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 SOURCES := $(shell find $(ROOMS) -name '*.py' -o -name '*.yaml' -o -name py.typed) pyproject.toml README.md LICENSE
-WORKERS ?= 2
+# Two a core of a small machine: half of a test's time is a process that starts, or waits.
+WORKERS ?= 4
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,7 +39,7 @@ run: $(VENV)/.wheel  ## local testnet, example decision-maker and daemon in shad
 	@$(BIN)/python examples/run_demo.py $(if $(DURATION),--duration $(DURATION))
 
 test: $(VENV)/.wheel  ## the whole test suite, against the package as installed
-	$(BIN)/pytest -q -n $(WORKERS) $(ARGS)
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.wheel  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
