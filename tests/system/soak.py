@@ -66,6 +66,8 @@ class Soak:
     seed: int
     transport: str
     market_data: str = "streams"
+    timeout_seconds: float = 0.3
+    """What an answer may take: on a busy machine a short one leaves half of the orders unknown."""
     struck: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     denials: Counter[str] = field(default_factory=Counter)
@@ -92,6 +94,7 @@ class Soak:
                     jump=jump,
                     order_transport=self.transport,
                     market_data=self.market_data,
+                    timeout_seconds=self.timeout_seconds,
                 )
             )
             storm = Storm(one, min(0.02, max(0.003, 120 / self.decisions)))

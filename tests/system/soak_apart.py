@@ -25,6 +25,8 @@ from tests.system.venue_process import FarMarket, far_venue
 AT_ONCE = 8
 _PATHS = {"rest": "/api/v3/order", "ws": "order.place"}
 _BEFORE_AND_AFTER = 20
+# None of these faults keeps an answer back, and on a busy machine one may take its time.
+_PATIENCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,13 @@ class Apart:
         async with AsyncExitStack() as stack:
             venue, jump = await stack.enter_async_context(far_venue(folder, FarMarket(self.seed)))
             one = await stack.enter_async_context(
-                rig(folder, venue=venue, jump=jump, order_transport=self.transport)
+                rig(
+                    folder,
+                    venue=venue,
+                    jump=jump,
+                    order_transport=self.transport,
+                    timeout_seconds=_PATIENCE_SECONDS,
+                )
             )
             for _ in range(self.rounds):
                 for ordeal in self.ordeals:

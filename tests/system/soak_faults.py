@@ -13,8 +13,8 @@ _OF_REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "drop_after": {},
     "no_answer_before": {},
     "no_answer_after": {},
-    "delay_before": {"ms": 400},
-    "delay_after": {"ms": 400},
+    "delay_before": {},
+    "delay_after": {},
     "truncate_json": {},
     "error_1006": {},
     "error_1007": {},
@@ -66,6 +66,8 @@ class Storm:
     def __init__(self, one: Rig, probability: float) -> None:
         self._one = one
         self._probability = probability
+        # By then nobody waits for the answer any more.
+        self._too_late = {"ms": int(one.config.timeout_seconds * 1000) + 100}
         self._shaken: Counter[str] = Counter()
         self._shakes = cycle(_SHAKES)
         self._shake: tuple[str, int] | None = None
@@ -119,5 +121,6 @@ class Storm:
         for name, said in faults.items():
             for executed in (True, False) if name.startswith(_LEFT_EXECUTED) else (None,):
                 known = {} if executed is None else {"executed": executed}
-                wanted = {"probability": probability, **more, **said, **known}
+                late = self._too_late if name.startswith("delay_") else {}
+                wanted = {"probability": probability, **more, **said, **late, **known}
                 await self._one.fault(name, path, **wanted)

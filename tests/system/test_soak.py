@@ -16,7 +16,7 @@ from tests.system.soak_faults import KINDS
 async def test_decisions_under_random_faults_are_executed_once_and_known(
     tmp_path: Path, transport: str, market_data: str
 ) -> None:
-    soak = Soak(120, seed=7, transport=transport, market_data=market_data)
+    soak = Soak(120, 7, transport, market_data, timeout_seconds=1.0)
     await soak.run(tmp_path)
     assert [one for one in soak.requirements() if not one.holds] == []
     assert sum(count > 0 for count in soak.struck.values()) >= 10
