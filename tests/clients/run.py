@@ -1,7 +1,8 @@
 """Run the suites of all clients, or of those named, against one local testnet.
 
 Each client has a virtual environment of its own under ``.venv-clients``, made on first use from
-its list in ``pins/``; two of them own the same import name. Prints one line per check and ends
+its list in ``pins/``; two of them own the same import name. They run side by side, each with an
+account of its own, and mostly wait. Prints one line per check, a suite's once it is done, and ends
 with 1 where one failed.
 
     .venv/bin/python tests/clients/run.py [CLIENT ...]
@@ -15,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -54,7 +56,7 @@ _LIMITS: Final = RateLimits(
 )
 
 
-def python_of(client: str) -> Path:
+async def python_of(client: str) -> Path:
     """The interpreter of the client's environment, which is made anew where its pins changed."""
     home = ENVIRONMENTS / client
     pins = (HERE / "pins" / f"{client}.txt").read_text(encoding="utf-8")
@@ -66,19 +68,18 @@ def python_of(client: str) -> Path:
     sys.stdout.flush()
     ENVIRONMENTS.mkdir(exist_ok=True)
     (ENVIRONMENTS / ".gitignore").write_text("*\n", encoding="utf-8")
-    subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-    pip = [
-        str(python),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-    ]
-    subprocess.run([*pip, "-r", str(HERE / "pins" / f"{client}.txt")], check=True)
+    await succeed(sys.executable, "-m", "venv", "--clear", home)
+    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
+    await succeed(*pip, "-r", HERE / "pins" / f"{client}.txt")
     installed.write_text(pins, encoding="utf-8")
     return python
+
+
+async def succeed(*command: str | Path) -> None:
+    """Run a command to its end; raises ``CalledProcessError`` where it fails."""
+    process = await asyncio.create_subprocess_exec(*command)
+    if status := await process.wait():
+        raise subprocess.CalledProcessError(status, command)
 
 
 def account_of(client: str, folder: Path) -> tuple[AccountConfig, dict[str, dict[str, str]]]:
@@ -106,9 +107,9 @@ def account_of(client: str, folder: Path) -> tuple[AccountConfig, dict[str, dict
     return account, told
 
 
-async def run(pythons: dict[str, Path], pytest_options: list[str]) -> list[str]:
+async def run(clients: Sequence[str], pytest_options: list[str]) -> list[str]:
     """The clients whose suites failed."""
-    failed: list[str] = []
+    pythons = dict(zip(clients, await asyncio.gather(*map(python_of, clients)), strict=True))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         accounts = {client: account_of(client, folder) for client in pythons}
@@ -119,17 +120,18 @@ async def run(pythons: dict[str, Path], pytest_options: list[str]) -> list[str]:
             warmup_bars=60,
         )
         async with LocalTestnet(config) as venue:
+            suites = []
             for client, (_, keys) in accounts.items():
                 announced = folder / f"{client}.json"
                 told = {"http": venue.url, "account": client, "keys": keys}
                 announced.write_text(json.dumps(told), encoding="utf-8")
-                if await check(client, pythons[client], announced, pytest_options):
-                    failed.append(client)
-    return failed
+                suites.append(check(client, pythons[client], announced, pytest_options))
+            statuses = await asyncio.gather(*suites)
+    return [client for client, status in zip(clients, statuses, strict=True) if status]
 
 
 async def check(client: str, python: Path, announced: Path, pytest_options: list[str]) -> int:
-    """Run one suite: the exit code of its pytest."""
+    """Run one suite and print what it says: the exit code of its pytest."""
     environment = {
         name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
     } | {"NO_PROXY": "127.0.0.1", ANNOUNCED_IN: str(announced), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -138,8 +140,13 @@ async def check(client: str, python: Path, announced: Path, pytest_options: list
         *(str(HERE / SUITES[client]), *pytest_options),
         cwd=ROOT,
         env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
-    return await process.wait()
+    said, _ = await process.communicate()
+    sys.stdout.write(said.decode())
+    sys.stdout.flush()
+    return process.returncode or 0
 
 
 def _hex(text: str) -> str:
@@ -151,8 +158,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="other options are pytest's")
     parser.add_argument("client", nargs="*", choices=[[], *SUITES])
     named, pytest_options = parser.parse_known_args()
-    pythons = {client: python_of(client) for client in named.client or SUITES}
-    failed = asyncio.run(run(pythons, pytest_options))
+    failed = asyncio.run(run(named.client or list(SUITES), pytest_options))
     sys.stdout.write(f"failed: {', '.join(failed)}\n" if failed else "all clients passed\n")
     return 1 if failed else 0
 

@@ -18,7 +18,8 @@ def rest(venue: Venue, kind: str = "HMAC", **options: Any) -> Any:
     key = venue.keys[kind]
     proof = {"private_key": key.pem} if key.pem else {"api_secret": key.secret}
     settings = {"api_key": key.api_key, "base_path": venue.http, "retries": 0} | proof | options
-    return Spot(config_rest_api=ConfigurationRestAPI(**settings)).rest_api
+    # By itself it waits for a second, and the suites share a machine.
+    return Spot(config_rest_api=ConfigurationRestAPI(timeout=10_000, **settings)).rest_api
 
 
 @pytest.fixture
