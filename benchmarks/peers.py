@@ -51,7 +51,7 @@ async def peer(name: str, url: str) -> AsyncIterator[Peer]:
     Raises `NotInstalled`.
     """
     try:
-        python = python_of(name)
+        python = await python_of(name)
     except subprocess.CalledProcessError as failure:
         raise NotInstalled(f"{name} could not be installed: {failure}") from None
     async with child(python, _SCRIPT, name, url, talks=True) as process:
