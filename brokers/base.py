@@ -22,14 +22,18 @@ class PositionRow(TypedDict):
     locked: Decimal
 
 
-class Broker(Protocol):
+class OrderDoor(Protocol):
+    """What orders leave by."""
+
+    async def place_order(self, req: OrderRequest) -> OrderResult:
+        """Place an order; the answer tells what is known of it and never raises for an outcome."""
+
+
+class Broker(OrderDoor, Protocol):
     """A broker. Source: the guide, "Base Broker Interface"; what does I/O is awaited.
 
     Constructors do nothing: a broker opens on first use and closes in ``async with`` or `aclose`.
     """
-
-    async def place_order(self, req: OrderRequest) -> OrderResult:
-        """Place an order; the answer tells what is known of it and never raises for an outcome."""
 
     async def cancel_order(self, order_id: str, symbol: str | None = None) -> OrderResult:
         """Cancel a working order by the venue's id or by its client order id."""

@@ -4,14 +4,12 @@ To add a broker: one package, and one entry in `BROKERS`.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from yarl import URL
 
-from otonom_trader.brokers.base import Venue
+from otonom_trader.brokers.base import OrderDoor, Venue
 from otonom_trader.brokers.binance.broker import BinanceBroker
-from otonom_trader.brokers.binance.choices import ASKED, REST
 from otonom_trader.brokers.binance.market_data import BinanceMarketData
 from otonom_trader.brokers.binance.order_cancels import BinanceCancels
 from otonom_trader.brokers.binance.shadow import BinanceShadow
@@ -59,15 +57,12 @@ def build_venue(config: BrokerConfig, clock: Clock, gate: KillGate | None) -> Ve
     return BROKERS[config.broker_type](config, clock, gate)
 
 
-def build_exits(config: BrokerConfig, clock: Clock, gate: KillGate, venue: Venue) -> Venue:
-    """Return where orders leave that flatten after a halt, held to a `gate` of their own.
+def build_exits(venue: Venue, gate: KillGate) -> OrderDoor:
+    """Return where orders leave that close positions after a kill, held to a `gate` of their own.
 
-    The gate of `venue`, which all others leave by, is shut then. Over REST, with nothing followed:
-    it is used seldom, and must not depend on a connection. The dummy has no gate.
+    The gate that all others leave by is shut then. The dummy has no gate.
     """
-    if config.broker_type == "dummy":
-        return venue
-    return build_venue(replace(config, order_transport=REST, market_data=ASKED), clock, gate)
+    return venue.exits(gate) if isinstance(venue, BinanceBroker) else venue
 
 
 def build_cancels(config: BrokerConfig, clock: Clock) -> BinanceCancels | None:

@@ -8,7 +8,7 @@ from typing import Self
 
 from otonom_trader.brokers.account_book import AccountBook
 from otonom_trader.brokers.activity_book import ActivityBook
-from otonom_trader.brokers.base import PositionRow, Venue
+from otonom_trader.brokers.base import OrderDoor, PositionRow, Venue
 from otonom_trader.brokers.by_hand import plan_by_hand
 from otonom_trader.brokers.outcomes import UNKNOWN_MESSAGE, Carried, Outcomes
 from otonom_trader.brokers.paper import PaperBroker, SimulatedAccount, taken_at_once
@@ -72,7 +72,7 @@ class GuardedBroker(WatchedAccount):
         paper: PaperBroker | None = None,
         shadow: SimulatedAccount | None = None,
         waiting: WaitingRoom | None = None,
-        exits: Venue | None = None,
+        exits: OrderDoor | None = None,
         taker_fee_pct: Decimal = DEFAULT_TAKER_FEE_PCT,
         heed: Callable[[str | None, str], None] = lambda _code, _message: None,
         health: HealthWatch | None = None,
@@ -111,8 +111,6 @@ class GuardedBroker(WatchedAccount):
     async def aclose(self) -> None:
         """Close the venue's connections."""
         await self.venue.aclose()
-        if self._exits is not None:
-            await self._exits.aclose()
 
     async def place_order(
         self,
@@ -304,7 +302,7 @@ class GuardedBroker(WatchedAccount):
         self.activity.record(intent)
         return intent, stages
 
-    def _way_out(self, plan: Plan) -> Venue:
+    def _way_out(self, plan: Plan) -> OrderDoor:
         """Return where an order leaves: trading's own gate is shut after a halt, and stays so."""
         if not plan.flattens:
             return self.venue

@@ -12,7 +12,7 @@ from otonom_trader.brokers.paper import SimulatedAccount, charge
 from otonom_trader.brokers.plan import expected_of, unsent
 from otonom_trader.brokers.resting import RestingOrders
 from otonom_trader.domain.compare import compare, is_terminal, outcome_of
-from otonom_trader.domain.errors import TradeConflict
+from otonom_trader.domain.errors import JournalError, TradeConflict
 from otonom_trader.domain.execution import Outcome, SimulatedFill, Stage, TradeExecutionLog
 from otonom_trader.domain.intent import Intent, LedgerChange, OpenIntent
 from otonom_trader.domain.market import Level
@@ -181,6 +181,9 @@ class Outcomes:
                 except TradeConflict as conflict:
                     await self._keep_in_doubt(intent, result, conflict)
                     raise
+                except JournalError as fault:
+                    self._keep_in_sight(intent, f"the journal could not take the answer: {fault}")
+                    raise
             self._book(intent, told, row, change, started_ns)
             if rests is not None and self._shadow is not None:
                 met = [Level(fill.price, fill.qty) for fill in result.fills]
@@ -233,10 +236,16 @@ class Outcomes:
 
     def lose_sight(self, intent: Intent) -> None:
         """Keep an order in sight whose sender was cancelled before the answer came."""
-        text = f"{UNKNOWN_MESSAGE} the sender was cancelled before the answer came"
-        unknown = unsent(intent.order, text, "sender_cancelled", OrderState.UNKNOWN)
-        row = compare(intent, unknown, self._mode, self._clock.now())
         self._unanswered.pop(intent.client_order_id, None)
+        self._keep_in_sight(intent, "the sender was cancelled before the answer came")
+
+    def _keep_in_sight(self, intent: Intent, reason: str) -> None:
+        """Have an order asked for of which the journal knows the intent alone."""
+        if intent.client_order_id in self._open:
+            return
+        text = f"{UNKNOWN_MESSAGE} {reason}"
+        unknown = unsent(intent.order, text, "unrecorded", OrderState.UNKNOWN)
+        row = compare(intent, unknown, self._mode, self._clock.now())
         if not row.terminal:
             now_ns = self._clock.monotonic_ns()
             self._open[intent.client_order_id] = OpenOrder(intent, row, unknown, now_ns)

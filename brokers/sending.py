@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from otonom_trader.brokers.base import Venue
+from otonom_trader.brokers.base import OrderDoor
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
 from otonom_trader.domain.ports import Clock
 
@@ -12,19 +12,19 @@ _NS = 1_000_000_000
 
 
 async def send(
-    venue: Venue,
+    door: OrderDoor,
     order: OrderRequest,
     clock: Clock,
     until_ns: int,
     told: Callable[[str | None, str], None],
 ) -> OrderResult:
-    """Send `order`; where it certainly did not leave, again until `until_ns` (monotonic).
+    """Send `order` by `door`; where it certainly did not leave, again until `until_ns` (monotonic).
 
     `told` is given code and message of each answer. Source: promises.md, P1 and fault 6.
     """
     pause = _FIRST_PAUSE_SECONDS
     while True:
-        result = await venue.place_order(order)
+        result = await door.place_order(order)
         told(result.code, result.message)
         if result.state is not OrderState.NOT_SENT or result.code not in _MAY_LEAVE_LATER:
             return result

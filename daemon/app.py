@@ -99,6 +99,7 @@ class Daemon:
             on_fault=self._halt.for_journal_fault,
         )
         self._flatten = Flatten(
+            config.mode,
             self._lifecycle,
             self._halt,
             self._journal,
@@ -361,7 +362,7 @@ class Daemon:
             self._state_lines.tell()
             await self._halt.act_within(self._settings.drain_timeout_seconds, floor.broker)
             await self._recovery.look_over(floor)
-            await self._flatten.step(floor)
+            await self._flatten.within(self._settings.drain_timeout_seconds, floor)
 
     def _dump_status(self) -> None:
         self._state_lines.dump(self._answers.now())

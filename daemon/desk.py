@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from otonom_trader.brokers.base import Venue
+from otonom_trader.brokers.base import OrderDoor, Venue
 from otonom_trader.brokers.config import BrokerConfig, require_live_permitted
 from otonom_trader.brokers.factory import build_exits, build_venue
 from otonom_trader.brokers.guarded import GuardedBroker
@@ -72,8 +72,7 @@ async def open_desk(
     venue = build_venue(config, clock, gate)
     exits = None
     if exit_gate is not None and config.mode is Mode.LIVE:
-        exits = build_exits(config, clock, exit_gate, venue)
-        stack.push_async_callback(exits.aclose)
+        exits = build_exits(venue, exit_gate)
     if (banned_until := await journal.ban_until(config.base_url)) is not None:
         venue.keep_silent_until(banned_until)
     try:
@@ -160,7 +159,7 @@ async def _guarded(
     health: HealthWatch | None,
     waiting: WaitingRoom | None,
     on_loss: Callable[[str], None],
-    exits: Venue | None,
+    exits: OrderDoor | None,
 ) -> GuardedBroker:
     """Guard `venue`; its simulated accounts open with its balances, in off with paper's."""
     opening = dict(paper.balances)

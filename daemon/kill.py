@@ -28,7 +28,9 @@ DRILL: Final = "drill"
 JOURNAL: Final = "journal"
 """The door of a journal that cannot be written."""
 _LEAVES_ORDERS: Final = (DOUBT, DRY_DRILL)
-_LEAVES_POSITIONS: Final = (*_LEAVES_ORDERS, DRILL, JOURNAL, "")
+_KEEPS_POSITIONS: Final = (DOUBT, JOURNAL)
+"""Doors that keep positions, whatever else has halted: it is not known what there is to sell."""
+_LEAVES_POSITIONS: Final = (*_KEEPS_POSITIONS, DRY_DRILL, DRILL, "")
 _MAX_READ = 65536
 _RESERVED_BYTES = 4096
 _KEEP_SIZE = 1
@@ -65,7 +67,7 @@ class KillSwitch:
 
     The file is opened beforehand, so that tripping is one write and one fsync, safe in a signal
     handler. Nothing here awaits. The first trip halts; of later ones only that is kept which makes
-    a halt that left own orders working, or positions, one that does not, and the first doubt.
+    a halt that left own orders working, or positions, one that does not, and the first doubts.
     """
 
     def __init__(self, state_dir: Path) -> None:
@@ -76,6 +78,8 @@ class KillSwitch:
         """When this process last made a trip durable, monotonic."""
         self.asked = 0
         """How often it was to halt since it was cleared, by whatever door."""
+        self.times_cleared = 0
+        """How often trading was resumed in this process: what tells one halt from the next."""
         self._fd: int | None = None
         self._trips: tuple[Trip, ...] = ()
         self._announced: tuple[Trip, int] | None = None
@@ -112,8 +116,8 @@ class KillSwitch:
 
     @property
     def flattens(self) -> bool:
-        """Whether positions may be closed: never while journal and venue contradict each other."""
-        doubted = any(trip.by == DOUBT for trip in self._trips)
+        """Whether positions may be closed: never in doubt about what there is to sell."""
+        doubted = any(trip.by in _KEEPS_POSITIONS for trip in self._trips)
         return not doubted and any(trip.flattens for trip in self._trips)
 
     def check(self) -> None:
@@ -168,6 +172,7 @@ class KillSwitch:
             _reserve(self._fd)
             os.fsync(self._fd)
         self._trips, self.asked, self.unwritten = (), 0, None
+        self.times_cleared += 1
 
     def close(self) -> None:
         """Close the latch file; what is on disk stays."""
@@ -206,7 +211,7 @@ def _adds(trip: Trip, trips: tuple[Trip, ...]) -> bool:
         not trips
         or (trip.cancels and not any(one.cancels for one in trips))
         or (trip.flattens and not any(one.flattens for one in trips))
-        or (trip.by == DOUBT and not any(one.by == DOUBT for one in trips))
+        or (trip.by in _KEEPS_POSITIONS and not any(one.by == trip.by for one in trips))
     )
 
 

@@ -13,6 +13,7 @@ from otonom_trader.daemon.floor import Floor
 from otonom_trader.daemon.halt import Halt
 from otonom_trader.daemon.lifecycle import Lifecycle
 from otonom_trader.daemon.outage import Outage
+from otonom_trader.domain.amount import ZERO, plain
 from otonom_trader.domain.errors import (
     NotPermitted,
     NotSent,
@@ -22,8 +23,9 @@ from otonom_trader.domain.errors import (
     VenueError,
     VenueUnreachable,
 )
-from otonom_trader.domain.mode import DaemonState
+from otonom_trader.domain.mode import DaemonState, Mode
 from otonom_trader.domain.ports import Clock
+from otonom_trader.domain.symbol import Symbol
 
 log = structlog.get_logger("recovery")
 
@@ -132,6 +134,7 @@ class Recovery:
         await self._deny_on_record(floor)
         try:
             await floor.broker.refresh()
+            await self._forget_what_is_gone(floor)
             await floor.broker.watch_equity()
             self._heed(await floor.reconciler.look_at_working_orders())
             self._heed(await floor.resolver.follow_working())
@@ -139,6 +142,25 @@ class Recovery:
             self._reading.failed(str(failure))
         else:
             self._reading.ended()
+
+    async def _forget_what_is_gone(self, floor: Floor) -> None:
+        """Have the journal know what its own purchases have left, where somebody else sold them."""
+        broker, journal, account = floor.broker, floor.desk.executor.journal, floor.desk.account
+        if broker.mode is not Mode.LIVE:
+            return
+        async with broker.outcomes.lock:  # no fill is booked meanwhile
+            exposure = broker.exposure()
+            in_sight = broker.outcomes.unanswered or broker.outcomes.open_orders
+            if exposure.age_seconds is None or in_sight:
+                return
+            gone = {
+                symbol: plain(qty)
+                for symbol, qty in (await journal.bought(account)).items()
+                if qty > exposure.balances.get(Symbol.parse(symbol).base, ZERO)
+            }
+            if gone:
+                log.warning("position.gone", bought=gone)
+                await journal.forget_gone(account, exposure.balances)
 
     async def settle(self, floor: Floor) -> None:
         """Ask once after the orders in doubt; what cannot be asked now is asked the next time."""

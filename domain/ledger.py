@@ -39,6 +39,14 @@ class Cost:
             self.realised + received - cost_of_sold,
         )
 
+    def without(self, qty: Decimal) -> "Cost":
+        """Return the cost once so much is gone by another way, at what it cost."""
+        gone = min(qty, self.qty)
+        if gone <= ZERO:
+            return self
+        left = ZERO if gone == self.qty else self.total - self.total * (gone / self.qty)
+        return Cost(self.qty - gone, left, self.realised)
+
 
 @dataclass(frozen=True, slots=True)
 class Payment:

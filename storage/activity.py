@@ -1,6 +1,7 @@
 """What was ordered and owned before: kept with each order, and read at a start in few rows."""
 
 import sqlite3
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Self
@@ -13,7 +14,8 @@ from otonom_trader.domain.execution import Outcome, TradeExecutionLog
 from otonom_trader.domain.intent import Intent
 from otonom_trader.domain.order import OrderState
 from otonom_trader.domain.resting import Leg
-from otonom_trader.storage.closings import losses_in_a_row
+from otonom_trader.domain.symbol import Symbol
+from otonom_trader.storage.closings import bound_costs, losses_in_a_row
 from otonom_trader.storage.queries import order_of
 from otonom_trader.storage.rows import digits, instant
 
@@ -112,6 +114,16 @@ def bought(connection: sqlite3.Connection, account: AccountKey) -> dict[str, Dec
         "SELECT symbol, qty FROM costs WHERE account = ?", (_account(connection, account),)
     )
     return {symbol: Decimal(qty) for symbol, qty in rows if Decimal(qty) > ZERO}
+
+
+def forget_gone(
+    connection: sqlite3.Connection, account: AccountKey, balances: Mapping[str, Decimal]
+) -> None:
+    """Forget the cost of what `account` does not hold any more, by the venue's `balances`."""
+    row = _account(connection, account)
+    if row is not None:
+        for base in {Symbol.parse(symbol).base for symbol in bought(connection, account)}:
+            bound_costs(connection, row, base, balances.get(base, ZERO))
 
 
 def _counted(intent: Intent, known: Known) -> Counted:

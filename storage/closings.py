@@ -1,6 +1,7 @@
 """What selling has realised: costs of own fills, and the orders that ended by it."""
 
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -18,20 +19,51 @@ def book_cost(
 ) -> Decimal | None:
     """Add a live account's fill to the cost of its symbol; return what it has realised, in quote.
 
-    None where nothing of known cost was sold.
+    None where nothing of known cost was sold. What is sold beyond what the symbol has was bought
+    on another one of the same base, or was there before.
     """
-    key = (account, intent.symbol.canonical)
-    row = connection.execute(
-        "SELECT qty, total, realised FROM costs WHERE account = ? AND symbol = ?", key
-    ).fetchone()
-    before = Cost() if row is None else Cost(*map(Decimal, row))
-    after = before.after(*net_changes(intent.symbol, intent.order.side, fill, intent.fee_pct))
-    if after != before:
-        connection.execute(
-            "INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?, ?)",
-            (*key, digits(after.qty), digits(after.total), digits(after.realised)),
-        )
+    symbol = intent.symbol
+    costs = _costs_of_base(connection, account, symbol.base)
+    before = costs.pop(symbol.canonical, Cost())
+    base_change, quote_change = net_changes(symbol, intent.order.side, fill, intent.fee_pct)
+    after = before.after(base_change, quote_change)
+    _write_cost(connection, account, symbol.canonical, before, after)
+    _take(connection, account, costs, -base_change - before.qty)
     return realised_between(before, after)
+
+
+def bound_costs(connection: sqlite3.Connection, account: int, base: str, held: Decimal) -> None:
+    """Forget the cost of what is not held any more: it went by another way than own orders."""
+    costs = _costs_of_base(connection, account, base)
+    _take(connection, account, costs, sum((cost.qty for cost in costs.values()), ZERO) - held)
+
+
+def _costs_of_base(connection: sqlite3.Connection, account: int, base: str) -> dict[str, Cost]:
+    rows = connection.execute(
+        "SELECT symbol, qty, total, realised FROM costs WHERE account = ? AND symbol GLOB ?",
+        (account, f"{base}-*"),
+    )
+    return {symbol: Cost(*map(Decimal, numbers)) for symbol, *numbers in rows}
+
+
+def _take(
+    connection: sqlite3.Connection, account: int, costs: Mapping[str, Cost], qty: Decimal
+) -> None:
+    """Take so much out of `costs`, one symbol after another."""
+    for symbol, before in costs.items():
+        after = before.without(qty)
+        _write_cost(connection, account, symbol, before, after)
+        qty -= before.qty - after.qty
+
+
+def _write_cost(
+    connection: sqlite3.Connection, account: int, symbol: str, before: Cost, after: Cost
+) -> None:
+    if after != before:
+        numbers = (digits(after.qty), digits(after.total), digits(after.realised))
+        connection.execute(
+            "INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?, ?)", (account, symbol, *numbers)
+        )
 
 
 def realised_between(before: Cost, after: Cost) -> Decimal | None:

@@ -1,7 +1,7 @@
 """The journal: what was decided, intended and done, durable before it is acted on."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -274,6 +274,13 @@ class Journal:
         Of a live account, after the fees that were taken in base.
         """
         return await self._read(activity.bought, account)
+
+    async def forget_gone(self, account: AccountKey, balances: Mapping[str, Decimal]) -> None:
+        """Forget the cost of what is not held any more: it went by another way than own orders.
+
+        `balances` are all that `account` holds, by asset; no own order may be on its way.
+        """
+        await self._write(activity.forget_gone, account, balances)
 
     async def kill_events(self) -> list[events.KillEvent]:
         """Return all kills and resumes, newest last."""

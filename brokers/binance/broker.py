@@ -1,7 +1,7 @@
 """Live execution on Binance Spot over REST."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -137,6 +137,13 @@ class BinanceBroker(OrderCanceller):
         The price of a MARKET order is not sent. Everything is told by the result's state: nothing
         is raised for an outcome.
         """
+        return await self._place(req)
+
+    def exits(self, gate: KillGate) -> "ExitDoor":
+        """Return where orders leave by another `gate`; all else is this broker's."""
+        return ExitDoor(self._place, gate)
+
+    async def _place(self, req: OrderRequest, gate: KillGate | None = None) -> OrderResult:
         asked = Asked(req.symbol[:40], client_id_for(req), req)
         try:
             rules = await self._listing.rules(req.symbol, slack=2)
@@ -147,7 +154,7 @@ class BinanceBroker(OrderCanceller):
             if self._transport.ws_api.is_open:
                 # Before it leaves: its event may come before its answer.
                 self._expected.expect(asked.client_order_id)
-            reply = await self._send(asked)
+            reply = await self._send(asked, gate)
         except (VenueError, TradingHalted) as error:
             self._expected.came(asked.client_order_id)
             return not_sent(draft(asked), error, FAILED_TO_PLACE)
@@ -162,10 +169,10 @@ class BinanceBroker(OrderCanceller):
             return unknown(draft(asked, reply), error)
         return placed
 
-    async def _send(self, asked: Asked) -> Reply:
+    async def _send(self, asked: Asked, gate: KillGate | None) -> Reply:
         if asked.order.order_type is OrderType.OCO:
-            return await self._transport.place_list([*list_params(asked), _FULL_REPLY])
-        return await self._transport.place([*order_params(asked), _FULL_REPLY])
+            return await self._transport.place_list([*list_params(asked), _FULL_REPLY], gate)
+        return await self._transport.place([*order_params(asked), _FULL_REPLY], gate)
 
     def _placed(self, asked: Asked, reply: Reply) -> OrderResult:
         if asked.order.order_type is OrderType.OCO:
@@ -193,3 +200,17 @@ class BinanceBroker(OrderCanceller):
                 refusal, DuplicateId(f"{refusal.message}; {found.message} under that id")
             )
         return replace(found, signed_at_ms=refusal.signed_at_ms, stages_ns=refusal.stages_ns)
+
+
+class ExitDoor:
+    """Where orders leave that close positions after a kill, by a gate of their own."""
+
+    def __init__(
+        self, place: Callable[[OrderRequest, KillGate], Awaitable[OrderResult]], gate: KillGate
+    ) -> None:
+        self._place = place
+        self._gate = gate
+
+    async def place_order(self, req: OrderRequest) -> OrderResult:
+        """Place an order, as `BinanceBroker.place_order` does."""
+        return await self._place(req, self._gate)

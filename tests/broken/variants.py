@@ -32,6 +32,7 @@ from otonom_trader.domain.approval import Parked, Ruling, RulingKind
 from otonom_trader.domain.decision import DecisionKey
 from otonom_trader.domain.intent import Entry, Intent
 from otonom_trader.domain.order import OrderRequest, OrderResult, OrderState
+from otonom_trader.domain.ports import KillGate
 from otonom_trader.domain.verdict import Verdict
 from otonom_trader.risk.limits import RiskGuardrails
 from otonom_trader.storage import approvals
@@ -46,7 +47,7 @@ def put(owner: type | ModuleType, name: str, method: object) -> None:
 def gate_removed() -> None:
     """The kill switch is asked when an order is judged, and not again before its bytes leave."""
 
-    def ungated(self: LiveTransport, orders: int) -> Toll:
+    def ungated(self: LiveTransport, orders: int, _gate: KillGate | None) -> Toll:
         return Toll(self.governor, PLACE_OR_CANCEL, Lane.ORDER, orders=orders)
 
     put(LiveTransport, "_order_toll", ungated)
@@ -57,10 +58,12 @@ def gate_before_the_pool() -> None:
     gate_removed()
     place = LiveTransport.place
 
-    async def ask_and_place(self: LiveTransport, params: Params) -> Reply:
+    async def ask_and_place(
+        self: LiveTransport, params: Params, gate: KillGate | None = None
+    ) -> Reply:
         assert self._gate is not None
         self._gate.check()
-        return await place(self, params)
+        return await place(self, params, gate)
 
     put(LiveTransport, "place", ask_and_place)
 

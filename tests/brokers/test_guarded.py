@@ -671,6 +671,14 @@ async def test_an_answer_that_cannot_be_recorded_is_unknown_and_stays_reserved()
         "OUTCOME UNKNOWN, do not resend: the journal could not be written (settle)"
     )
     assert desk.reserved() == D("0.1")
+    # And it is asked for, until the journal takes what the venue says.
+    (order,) = desk.broker.outcomes.open_orders
+    assert order.row.outcome is Outcome.UNKNOWN
+    assert order.in_doubt
+    desk.log.failing = ""
+    await desk.broker.outcomes.settle(order.intent, partly_filled("0.1", "0.1", OrderStatus.FILLED))
+    assert not desk.broker.outcomes.open_orders
+    assert desk.reserved() == 0
 
 
 # What is not settled counts at its worst.

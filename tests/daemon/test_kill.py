@@ -326,15 +326,14 @@ def test_a_kill_upon_a_halt_that_leaves_positions_is_latched(switch: KillSwitch,
     switch.trip("looked odd", door)
     assert not switch.flattens
     assert switch.trip("get out", "operator")
-    # In doubt about the truth it is not known what there is to sell.
-    assert switch.flattens is (door != DOUBT)
+    # In doubt, or without a record, it is not known what there is to sell.
+    assert switch.flattens is (door not in (DOUBT, JOURNAL))
 
 
-_KILL_THEN_DOUBTS = (("get out", "operator"), ("looks odd", DOUBT), ("looks odder", DOUBT))
-
-
-def test_a_doubt_upon_a_kill_keeps_positions(switch: KillSwitch) -> None:
-    seen = [(switch.trip(why, by), switch.flattens) for why, by in _KILL_THEN_DOUBTS]
+@pytest.mark.parametrize("doubt", [DOUBT, JOURNAL])
+def test_a_doubt_upon_a_kill_keeps_positions(switch: KillSwitch, doubt: str) -> None:
+    trips = (("get out", "operator"), ("looks odd", doubt), ("looks odder", doubt))
+    seen = [(switch.trip(why, by), switch.flattens) for why, by in trips]
     assert seen == [(True, True), (True, False), (False, False)]
 
 

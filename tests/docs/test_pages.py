@@ -90,7 +90,7 @@ def events_of(module: ast.Module) -> set[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     heads = "account|approval|clock|config|control|daemon|decision|drain|health|journal|kill"
-    more = "library|market|order|reconcile|slippage|source|state|status|stream|symbol|venue"
+    more = "library|market|order|position|reconcile|slippage|source|state|status|stream|symbol|venue"
     pattern = rf"(?:{heads}|{more})\.[a-z_]+|heartbeat"
     files = {"kill.latch", "journal.db", "control.sock", "daemon.lock", "daemon.yaml"}
     methods = {"order.place", "order.cancel"}

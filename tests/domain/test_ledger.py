@@ -111,3 +111,14 @@ def test_no_amount_turns_negative_and_cost_explains_every_quote_moved(
     assert cost.qty == ledger.amount("BTC")
     spent = opening.amount("USDT") - ledger.amount("USDT")
     assert abs(spent - (cost.total - cost.realised)) < Decimal("1e-18")
+
+
+@given(st.decimals(0, 10, places=3), st.decimals(0, 10, places=3), st.decimals(0, 10, places=3))
+def test_what_goes_by_another_way_takes_its_cost_along(
+    qty: Decimal, price: Decimal, gone: Decimal
+) -> None:
+    cost = Cost(qty, qty * price, Decimal(7))
+    left = cost.without(gone)
+    assert left.qty == max(qty - gone, 0)
+    assert left.realised == cost.realised
+    assert abs(left.total - left.qty * price) < Decimal("1e-20")

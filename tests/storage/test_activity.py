@@ -21,6 +21,7 @@ from otonom_trader.domain.order import (
     OrderStatus,
     Side,
 )
+from otonom_trader.domain.symbol import Symbol
 from otonom_trader.storage import Journal
 from otonom_trader.storage.events import KillEvent
 
@@ -133,7 +134,9 @@ class Seller:
         self.fee_asset = fee_asset
         self.number = 0
 
-    async def trade(self, side: Side, price: str, qty: str = "1", fee: str = "0") -> None:
+    async def trade(
+        self, side: Side, price: str, qty: str = "1", fee: str = "0", quote: str = "USDT"
+    ) -> None:
         """One order that fills at once."""
         samples, number = self.samples, self.number
         self.number += 1
@@ -143,7 +146,10 @@ class Seller:
             samples.intent(number),
             client_order_id=id_,
             order=order,
-            reservation=replace(samples.intent().reservation, side=side),
+            symbol=Symbol("BTC", quote),
+            reservation=replace(
+                samples.intent().reservation, side=side, symbol=Symbol("BTC", quote)
+            ),
             fee_pct=D("0.1"),
         )
         await self.journal.record(replace(samples.entry(number), intent=intent))
@@ -240,3 +246,44 @@ async def test_the_past_is_there_after_a_restart(path: Path, samples: Any, clock
         assert await journal.earlier_activity(samples.account) == before
     assert before.losses_in_a_row == 1
     assert before.orders_today == 2
+
+
+# What own fills have bought and not sold.
+
+
+async def test_what_was_bought_is_less_what_was_sold_and_the_fee_in_base(
+    journal: Journal, samples: Any
+) -> None:
+    assert await journal.bought(samples.account) == {}
+    seller = Seller(journal, samples, fee_asset="BTC")
+    await seller.trade(Side.BUY, "100", "2", fee="0.002")
+    assert await journal.bought(samples.account) == {"BTC-USDT": D("1.998")}
+    await seller.trade(Side.SELL, "100", "1.998")
+    assert await journal.bought(samples.account) == {}
+    assert await journal.bought(OTHER) == {}
+
+
+async def test_what_is_sold_for_another_quote_is_not_left(journal: Journal, samples: Any) -> None:
+    seller = Seller(journal, samples)
+    await seller.trade(Side.BUY, "100", "2")
+    await seller.trade(Side.BUY, "90", "1", quote="EUR")
+    await seller.trade(Side.SELL, "91", "1.5", quote="EUR")
+    assert await journal.bought(samples.account) == {"BTC-USDT": D("1.5")}
+    await seller.trade(Side.SELL, "100", "1.5")
+    assert await journal.bought(samples.account) == {}
+
+
+async def test_what_is_held_no_more_is_forgotten_and_never_remembered(
+    journal: Journal, samples: Any
+) -> None:
+    seller = Seller(journal, samples)
+    await seller.trade(Side.BUY, "100", "2")
+    await seller.trade(Side.BUY, "90", "1", quote="EUR")
+    await journal.forget_gone(samples.account, {"BTC": D(5)})
+    assert await journal.bought(samples.account) == {"BTC-EUR": D(1), "BTC-USDT": D(2)}
+    await journal.forget_gone(samples.account, {"BTC": D("0.5")})
+    assert sum((await journal.bought(samples.account)).values()) == D("0.5")
+    await journal.forget_gone(samples.account, {"BTC": D(5)})
+    assert sum((await journal.bought(samples.account)).values()) == D("0.5")
+    await journal.forget_gone(samples.account, {})
+    assert await journal.bought(samples.account) == {}

@@ -1,6 +1,8 @@
 """Positions closed after a kill: what was bought, all of it, and none of it twice."""
 
 import signal
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -9,10 +11,12 @@ from otonom_trader.daemon.kill import DOUBT, write_latch
 from otonom_trader.domain.decision import DecisionKey
 from otonom_trader.storage.journal import Journal
 from otonom_trader.testnet import LocalTestnet
+from otonom_trader.testnet.amounts import parse_amount
+from otonom_trader.testnet.orders import NewOrder, OrderType, Side
 from tests.system import checks
 from tests.system.conftest import Install
-from tests.system.harness import CLOCK, Installation, until
-from tests.system.markets import write_book
+from tests.system.harness import CLOCK, Installation, epoch_ms, until
+from tests.system.markets import account, venue, write_book
 from tests.system.scenarios import ORDER, OVER_WS, orders_sent
 from tests.system.selling_out import (
     DEEP,
@@ -227,3 +231,99 @@ async def test_over_the_websocket_api_no_other_order_leaves_meanwhile(install: I
         assert sold(market) == Decimal("0.05") * LESS_THE_FEE
         assert len(orders_sent(market)) == 2
         await daemon.stop()
+
+
+async def test_a_resume_in_the_middle_of_a_sale_trades_on(install: Install) -> None:
+    async with quoted() as market:
+        write_book(market, *DEEP)
+        trader = flattening(install, market)
+        daemon = await bought(trader, "0.05")
+        slow = {"path": "/api/v3/depth", "method": "GET", "fault": "delay_before", "ms": 700}
+        market.faults.add(slow | {"seconds": 60})
+        daemon.send(signal.SIGUSR1)
+        await daemon.logged("kill.flattening")
+        assert (await trader.command("resume", "--reason", "keep them")).out == "resumed: RUNNING\n"
+        market.faults.end_all()
+        trader.decide({"id": "more", "symbol": "BTC-USDT", "direction": "BUY", "qty": "0.01"})
+        await until(lambda: bought_since(trader), "an order after the resume")
+        assert sold(market) in (0, Decimal("0.05") * LESS_THE_FEE)
+        await daemon.stop()
+        await the_journal_tells_the_truth(trader, market)
+
+
+async def bought_since(trader: Installation) -> bool:
+    rows = {row["decision_id"]: row["outcome"] for row in await trader.executions()}
+    return rows.get("more") == "filled"
+
+
+async def test_what_cannot_be_sold_is_told_and_keeps_nothing_else_from_being_sold(
+    install: Install,
+) -> None:
+    maker = account("maker", USDT="10000000", BTC="1000")
+    held = account(USDT="100000", BTC="1", LUNA="7", ETH="3")
+    async with venue(maker, held, market="empty") as market:
+        write_book(market, *DEEP)
+        trader = flattening(install, market)
+        daemon = await bought(trader, "0.05")
+        await daemon.stop()
+        with closing(sqlite3.connect(trader.journal_path)) as journal, journal:
+            journal.executemany(
+                "INSERT INTO costs SELECT seq, ?, ?, '1', '0' FROM accounts",
+                [("LUNA-USDT", "7"), ("ETH-USDT", "3"), ("USDT-BTC", "500")],
+            )
+        # LUNA is not listed any more; ETH is to trade as something else now.
+        trader.write_config({"symbols": {"BTC-USD": "BTC-USDT", "ETH-USDT": "BTC-USDT"}})
+        again = await (await trader.start()).in_state("RUNNING")
+        again.send(signal.SIGUSR1)
+        left = await again.logged("kill.positions_left")
+        assert left["positions"] == {"LUNA-USDT": "7", "ETH-USDT": "3"}
+        assert "LUNA" in left["waits_for"]["LUNA-USDT"]
+        assert "trade as BTC-USDT: sell it by hand" in left["waits_for"]["ETH-USDT"]
+        assert (await trader.status())["kill_flat"] is False
+        assert sold(market) == Decimal("0.05") * LESS_THE_FEE
+        await again.stop()
+
+
+async def test_what_orders_of_the_owner_hold_is_left_and_is_not_flat(install: Install) -> None:
+    async with quoted() as market:
+        write_book(market, *DEEP)
+        kill = {"flatten_positions": True, "cancel_deadline_seconds": 6}
+        trader = flattening(install, market, daemon={"kill": kill})
+        daemon = await bought(trader, "0.05")
+        by_hand(market, Side.SELL, "1.02", price="30000")
+        daemon.send(signal.SIGUSR1)
+        left = await daemon.logged("kill.positions_left")
+        assert left["positions"] == {"BTC-USDT": "0.02"}
+        assert left["waits_for"] == {"BTC-USDT": "orders that are not the daemon's hold it"}
+        assert (await trader.status())["kill_flat"] is False
+        await daemon.stop()
+
+
+async def test_coins_that_the_owner_has_bought_after_selling_all_by_hand_stay(
+    install: Install,
+) -> None:
+    async with quoted() as market:
+        write_book(market, *DEEP)
+        trader = flattening(install, market)
+        daemon = await bought(trader, "0.05")
+        by_hand(market, Side.SELL, "1.0499")
+        await daemon.logged("position.gone")
+        by_hand(market, Side.BUY, "0.5")
+        daemon.send(signal.SIGUSR1)
+        await until(lambda: flat(trader), "flat")
+        assert await sales(trader) == []
+        await daemon.stop()
+
+
+def by_hand(market: LocalTestnet, side: Side, qty: str, price: str | None = None) -> None:
+    """The owner trades at the venue, past the daemon."""
+    new = NewOrder(
+        symbol="BTCUSDT",
+        side=side,
+        type=OrderType.LIMIT if price else OrderType.MARKET,
+        client_id=market.exchange.new_client_id(),
+        qty=parse_amount(qty),
+        price=parse_amount(price) if price else 0,
+    )
+    trader = market.exchange.engine.accounts["trader"]
+    market.exchange.place(trader, new, int(epoch_ms(CLOCK.now().isoformat())))

@@ -186,13 +186,16 @@ class LiveTransport(CancelTransport):
         self._gate = gate
         self._order_transport = order_transport
 
-    async def place(self, params: Params) -> Reply:
-        """Place an order; raises `TradingHalted` when the gate is shut, `NotSent` likewise."""
-        return await self._order("POST", ORDER, ORDER_PLACE, params, self._order_toll(1))
+    async def place(self, params: Params, gate: KillGate | None = None) -> Reply:
+        """Place an order; raises `TradingHalted` when the gate is shut, `NotSent` likewise.
 
-    async def place_list(self, params: Params) -> Reply:
+        A `gate` that is given stands in the place of the usual one.
+        """
+        return await self._order("POST", ORDER, ORDER_PLACE, params, self._order_toll(1, gate))
+
+    async def place_list(self, params: Params, gate: KillGate | None = None) -> Reply:
         """Place a pair of which one cancels the other; raises as `place` does."""
-        toll = self._order_toll(2)
+        toll = self._order_toll(2, gate)
         return await self._order("POST", ORDER_LIST_OCO, LIST_PLACE, params, toll)
 
     async def cancel(self, params: Params) -> Reply:
@@ -218,5 +221,6 @@ class LiveTransport(CancelTransport):
         """Return when the limits leave room for an order; raises `Paused` otherwise."""
         self.governor.check(PLACE_OR_CANCEL, Lane.ORDER, orders=1)
 
-    def _order_toll(self, orders: int) -> Toll:
-        return Toll(self.governor, PLACE_OR_CANCEL, Lane.ORDER, orders=orders, gate=self._gate)
+    def _order_toll(self, orders: int, gate: KillGate | None) -> Toll:
+        gate = self._gate if gate is None else gate
+        return Toll(self.governor, PLACE_OR_CANCEL, Lane.ORDER, orders=orders, gate=gate)
