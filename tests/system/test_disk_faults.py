@@ -14,7 +14,7 @@ from tests.system.disks import (
     takes_no_write,
     takes_writes,
 )
-from tests.system.harness import until
+from tests.system.harness import Installation, until
 from tests.system.markets import venue
 from tests.system.scenarios import orders_sent
 from tests.system.test_panic import long_ago, rests, with_a_full_disk, working
@@ -104,6 +104,7 @@ async def test_a_latch_that_cannot_be_written_is_told_and_written_as_soon_as_it_
     async with venue() as market:
         trader = install(market.url, daemon=NOTHING_TO_WRITE)
         daemon = await (await trader.start()).in_state("RUNNING")
+        await has_written_what_a_start_writes(trader)
         takes_no_write(daemon)
         killed = await with_a_full_disk(trader, "kill", "--reason", "get out")
         assert (killed.status, killed.out) == (1, "")
@@ -119,6 +120,17 @@ async def test_a_latch_that_cannot_be_written_is_told_and_written_as_soon_as_it_
         assert "unwritten" not in (await trader.command("status")).out
         await daemon.kill_9()
         await (await trader.start()).in_state("HALTED")
+
+
+async def has_written_what_a_start_writes(trader: Installation) -> None:
+    """Wait until equity is looked at, and until a record is durable that came after that one."""
+
+    async def looked() -> bool:
+        return (await trader.status()).get("activity", {}).get("day_start_equity") is not None
+
+    await until(looked, "equity looked at")
+    trader.decide({"id": "hold", "symbol": "BTC-USDT", "direction": "HOLD"})
+    await trader.decided(1)
 
 
 async def test_without_a_daemon_a_kill_that_cannot_be_written_halts_nothing(
