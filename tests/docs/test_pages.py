@@ -90,8 +90,8 @@ def events_of(module: ast.Module) -> set[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     heads = "account|approval|clock|config|control|daemon|decision|drain|health|journal|kill"
-    more = "library|market|order|position|reconcile|slippage|source|state|status|stream|symbol|venue"
-    pattern = rf"(?:{heads}|{more})\.[a-z_]+|heartbeat"
+    more = "library|market|order|position|reconcile|slippage|source|state|status|stream"
+    pattern = rf"(?:{heads}|{more}|symbol|venue)\.[a-z_]+|heartbeat"
     files = {"kill.latch", "journal.db", "control.sock", "daemon.lock", "daemon.yaml"}
     methods = {"order.place", "order.cancel"}
     return {text for text in texts if re.fullmatch(pattern, text)} - files - methods
