@@ -166,6 +166,27 @@ async def test_a_daemon_that_died_in_the_middle_of_a_sale_sells_the_rest_and_no_
         await the_journal_tells_the_truth(trader, market)
 
 
+async def test_once_sells_too_and_says_what_it_could_not(install: Install) -> None:
+    async with quoted() as market:
+        write_book(market, *DEEP)
+        trader = flattening(install, market, daemon={"drain_timeout_seconds": 2})
+        daemon = await bought(trader, "0.05")
+        await daemon.stop()
+        write_latch(trader.state_dir, "stop", "otonom-trader kill")
+        write_book(market, *EMPTY)
+        once = await trader.command("once")
+        assert once.status == 77
+        assert "kill.positions_left" in once.out
+        assert sold(market) == Decimal("0.01")
+
+        write_book(market, *DEEP)
+        once = await trader.command("once")
+        assert once.status == 77
+        assert "kill.flat" in once.out
+        assert sold(market) == Decimal("0.05") * LESS_THE_FEE
+        await the_journal_tells_the_truth(trader, market)
+
+
 async def test_resume_ends_it(install: Install) -> None:
     async with quoted() as market:
         write_book(market, *DEEP)
