@@ -237,18 +237,17 @@ class Outcomes:
     def lose_sight(self, intent: Intent) -> None:
         """Keep an order in sight whose sender was cancelled before the answer came."""
         self._unanswered.pop(intent.client_order_id, None)
-        self._keep_in_sight(intent, "the sender was cancelled before the answer came")
+        self._keep_in_sight(
+            intent, "the sender was cancelled before the answer came", "sender_cancelled"
+        )
 
-    def _keep_in_sight(self, intent: Intent, reason: str) -> None:
+    def _keep_in_sight(self, intent: Intent, reason: str, code: str = "unrecorded") -> None:
         """Have an order asked for of which the journal knows the intent alone."""
         if intent.client_order_id in self._open:
             return
-        text = f"{UNKNOWN_MESSAGE} {reason}"
-        unknown = unsent(intent.order, text, "unrecorded", OrderState.UNKNOWN)
-        row = compare(intent, unknown, self._mode, self._clock.now())
-        if not row.terminal:
-            now_ns = self._clock.monotonic_ns()
-            self._open[intent.client_order_id] = OpenOrder(intent, row, unknown, now_ns)
+        order = self._in_doubt(intent, reason, code)
+        if not order.row.terminal:
+            self._open[intent.client_order_id] = order
 
     async def _keep_in_doubt(
         self, intent: Intent, result: OrderResult, conflict: TradeConflict
@@ -256,16 +255,19 @@ class Outcomes:
         """Keep an order in sight of which what was told cannot be written, as UNKNOWN."""
         if intent.client_order_id in self._open:
             return
-        text = f"{UNKNOWN_MESSAGE} {conflict}"
-        unknown = replace(
-            unsent(intent.order, text, "unrecorded", OrderState.UNKNOWN),
-            signed_at_ms=result.signed_at_ms,
-        )
-        row = compare(intent, unknown, self._mode, self._clock.now())
+        order = self._in_doubt(intent, str(conflict), "unrecorded", result.signed_at_ms)
         if self._intents is not None:
-            await self._intents.settle(intent, unknown, row, None, None)
-        now_ns = self._clock.monotonic_ns()
-        self._open[intent.client_order_id] = OpenOrder(intent, row, unknown, now_ns)
+            await self._intents.settle(intent, order.result, order.row, None, None)
+        self._open[intent.client_order_id] = order
+
+    def _in_doubt(
+        self, intent: Intent, reason: str, code: str, signed_at_ms: int | None = None
+    ) -> OpenOrder:
+        """Return an order as UNKNOWN, for `reason`, from now on."""
+        unsure = unsent(intent.order, f"{UNKNOWN_MESSAGE} {reason}", code, OrderState.UNKNOWN)
+        unsure = replace(unsure, signed_at_ms=signed_at_ms)
+        row = compare(intent, unsure, self._mode, self._clock.now())
+        return OpenOrder(intent, row, unsure, self._clock.monotonic_ns())
 
     def _book(
         self,

@@ -29,6 +29,7 @@ from otonom_trader.domain.mode import Mode
 from otonom_trader.domain.order import OrderResult, Side
 from otonom_trader.domain.ports import Clock
 from otonom_trader.domain.verdict import Verdict
+from otonom_trader.risk.exposure import Exposure
 from otonom_trader.storage.decisions_db import DecisionSession
 from otonom_trader.storage.errors import DuplicateDecision
 from otonom_trader.storage.journal import Journal
@@ -125,7 +126,10 @@ class ShadowModeExecutor:
 
     def sellable(self, base: str) -> Decimal:
         """Return what is held of an asset and not being sold."""
-        held = self.broker.exposure().holdings.get(base, ZERO) - self.broker.account.selling(base)
+        return self._sellable(self.broker.exposure(), base)
+
+    def _sellable(self, exposure: Exposure, base: str) -> Decimal:
+        held = exposure.holdings.get(base, ZERO) - self.broker.account.selling(base)
         return max(held, ZERO)
 
     async def _take(
@@ -230,7 +234,8 @@ class ShadowModeExecutor:
             own = equity
         elif own is not None and equity is not None and self.broker.mode is Mode.LIVE:
             own = min(own, equity)
-        return Means(own, self.sellable(base), self.broker.rate(instrument.symbol.quote))
+        sellable = self._sellable(exposure, base)
+        return Means(own, sellable, self.broker.rate(instrument.symbol.quote))
 
     async def _record_ending(
         self,

@@ -235,7 +235,7 @@ class Flatten:
         before, self._positions = self._positions, positions
         if before is None and positions:
             log.warning("kill.flattening", positions=self._left())
-        elif positions == [] != before:
+        elif not positions and before != []:
             log.warning("kill.flat", positions=0)
 
     def _tell_late(self, now_ns: int) -> None:
